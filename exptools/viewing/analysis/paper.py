@@ -13,7 +13,7 @@ import numpy as np
 from exptools.viewing.analysis.importance import SETTING, Importance
 from exptools.viewing.analysis.importance_chart import shown_effects
 from exptools.viewing.analysis.verdict import Improvement
-from exptools.viewing.paper.compose import parse_size, save
+from exptools.viewing.paper.compose import check_numbers, parse_size, save
 from exptools.viewing.paper.sheet import COLORS
 from exptools.viewing.paper.style import drawn_by
 from exptools.viewing.wording import escape_invalid_unicode, shortened
@@ -61,6 +61,10 @@ def importance_figure(found: Importance, *, size: Size = "column", out: Out = No
 
 def improvement_figure(found: Improvement, *, size: Size = "column", out: Out = None) -> Figure:
     """The runs of both groups and the difference with its interval; options as of curves."""
+    gap = found.difference
+    for label, values in zip(found.labels, found.values, strict=True):
+        check_numbers(f"the group {label}", values)
+    check_numbers("the difference", [gap.value, gap.low, gap.high])
 
     def draw(figure: Figure) -> None:
         runs, below = figure.subplots(2, height_ratios=[2, 1])
@@ -70,7 +74,6 @@ def improvement_figure(found: Improvement, *, size: Size = "column", out: Out = 
         _name(runs, found.labels, LINES)
         runs.set_ylim(1.6, -0.6)
         _below(figure, runs, found.words)
-        gap = found.difference
         known = not math.isnan(gap.low)
         reach = [[gap.value - gap.low], [gap.high - gap.value]] if known else None
         below.axvline(0, color=GREY, linewidth=0.8, linestyle=":")

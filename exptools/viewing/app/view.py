@@ -7,7 +7,7 @@ which; they never stop the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote, urlencode
@@ -236,6 +236,8 @@ class View:
             if value is not None or _DEFAULTS.get(name, ()) is not None:
                 expect(value, _SHAPES[name])
             if isinstance(value, str) and name != "smooth":  # whose number is typed
+                _expect_choice(name, [value])
+            if name == "summaries":
                 _expect_choice(name, value)
         for name in ("x_ranges", "y_ranges"):
             spans = values.get(name, {}).items()
@@ -259,10 +261,10 @@ _SHAPES: dict[str, Shape] = {  # of what a page's store has of each field
 }
 
 
-def _expect_choice(name: str, text: str) -> None:
-    """See that a text is one that an address may have, too; MalformedError where it is not."""
+def _expect_choice(name: str, texts: Sequence[str]) -> None:
+    """See that texts are such as an address may have, too; MalformedError where they are not."""
     try:
-        _KINDS[name].from_texts([text])
+        _KINDS[name].from_texts([*texts])
     except ValueError as error:
         raise MalformedError(str(error)) from error
 

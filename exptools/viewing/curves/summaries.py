@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,12 +31,13 @@ from exptools.viewing.index import Index
 from exptools.viewing.run import Run, natural_key
 from exptools.viewing.wording import shortened
 
+_LARGEST = sys.float_info.max
 SUMMARIES = {
     "last": Choice(),
     "min": Choice(),
     "max": Choice(),
     "mean": Choice((None,), 1, 1e9, "a whole number of last values, as in mean:10,", whole=True),
-    "at": Choice((None,), meaning="a value of x, as in at:1000,"),
+    "at": Choice((None,), -_LARGEST, _LARGEST, "a value of x, as in at:1000,"),
     "auc": Choice(),
 }
 BEST = "best"  # as a summary: min or max, whichever is better

@@ -23,7 +23,7 @@ def hover(curve: Curve) -> dict[str, Any]:
     """What the hover says of each point: its band and its n, where it is not one run's."""
     if not (curve.n > 1).any():
         return {"hovertemplate": "%{y:.5~g}"}
-    half = (curve.high - curve.low) / 2
+    half = curve.high / 2 - curve.low / 2  # the span may be beyond any float
     if not banded(curve).all():
         columns = (curve.center, curve.low, curve.high, curve.n)
         texts = [_spread_text(*row) for row in zip(*(c.tolist() for c in columns), strict=True)]
@@ -51,7 +51,7 @@ def _spread_text(center: float, low: float, high: float, n: int) -> str:
     if not (math.isfinite(low) and math.isfinite(high)):
         return f" (n = {n})"
     if math.isclose(high - center, center - low, rel_tol=1e-6):
-        return f" ± {(high - low) / 2:.3g} (n = {n})"
+        return f" ± {high / 2 - low / 2:.3g} (n = {n})"
     return f" [{low:.5g}, {high:.5g}] (n = {n})"
 
 

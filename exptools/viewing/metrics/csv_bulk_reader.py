@@ -23,7 +23,7 @@ from exptools.viewing.metrics.logged_rows import MAX_BYTES
 from exptools.viewing.signatures import Signature, file_signature
 
 CHUNK = 8 * 2**20  # bytes: joined at once, so that the text takes little memory beside the columns
-MAX_MAPPED = 2**32  # bytes of a file that is parsed where it lies
+MAX_IN_PIECES = 2**32  # bytes of a file that is parsed piece by piece
 STILL = 60.0  # seconds since the last write after which nobody is taken to be writing
 HEAD = 2**16  # bytes in which a large file's header is looked for
 GUARD = 64  # bytes before the end of what was read, by which a grown file is known again
@@ -72,19 +72,19 @@ def read_many(
 
 
 def read_large(path: str, layout: Layout, names: Sequence[str]) -> CsvPart | None:
-    """As ``read_many``, of one large file; one that nobody writes to is parsed where it lies."""
+    """As ``read_many``, of one large file; one that nobody writes to is never whole in memory."""
     try:
         with open(path, "rb", buffering=0, opener=open_plain) as file:
             about = os.fstat(file.fileno())
             end = about.st_size
-            if end > MAX_MAPPED or first_hole(file.fileno()) is not None:
+            if end > MAX_IN_PIECES or first_hole(file.fileno()) is not None:
                 return None
             file.seek(max(0, end - GUARD))
             guard = file.read(GUARD)
-            # Only where nobody writes: of a file that shrinks, what is mapped is no longer there.
+            # Only where nobody writes: else it will be another by the end.
             still = time.time() - about.st_mtime >= STILL
             if still and guard.endswith(b"\n") and b"\r" not in layout.head:
-                columns = parse_file(file, layout, names)
+                columns = parse_file(file, end, layout, names)
                 if file_signature(path) == Signature.of(about):
                     return None if columns is None else _part(columns, layout, end, guard)
         # It is written to, or was so meanwhile: who knows what was read.

@@ -20,6 +20,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from exptools.hints import suggestion
+from exptools.viewing.arrays import Floats
 from exptools.viewing.curves.curve_data import CurveData, GroupCurve, caveats
 from exptools.viewing.curves.statistics.centers import CENTERS, band_words
 from exptools.viewing.curves.statistics.options import one_name
@@ -30,7 +31,7 @@ from exptools.viewing.figures.several import Look
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.paper.drawing import draw
 from exptools.viewing.paper.scales import Range, Scales
-from exptools.viewing.paper.sheet import STYLES, Sheet, arrange, without_bands
+from exptools.viewing.paper.sheet import STYLES, arrange, without_bands
 from exptools.viewing.paper.style import FORMATS, OURS, ShownFigure, encoded
 
 # Inches, as the style files of the venues have them.
@@ -97,7 +98,9 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
             f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
             "group by fewer keys, give one its own panels, or choose among the runs"
         )
-    _check_numbers(sheet)
+    for line in sheet.lines:
+        curve = line.curve
+        check_numbers(f"the line {line.label}", curve.x, curve.center, curve.low, curve.high)
     with matplotlib.style.context(OURS):
         drawn = draw(sheet, width, scales)
     if out is not None:
@@ -173,14 +176,13 @@ def parse_size(size: str | float) -> float:
     return width
 
 
-def _check_numbers(sheet: Sheet) -> None:
-    for line in sheet.lines:
-        for numbers in (line.curve.x, line.curve.center, line.curve.low, line.curve.high):
-            if (np.abs(numbers) > LARGEST).any():
-                raise QueryError(
-                    f"the line {line.label} has numbers beyond ±{LARGEST:g}, which cannot be "
-                    "drawn: leave its runs out"
-                )
+def check_numbers(what: str, *parts: Floats | Sequence[float]) -> None:
+    """Raise a QueryError where Matplotlib cannot draw numbers; ``what`` has them."""
+    if any((np.abs(numbers) > LARGEST).any() for numbers in parts):
+        raise QueryError(
+            f"{what} has numbers beyond ±{LARGEST:g}, which cannot be drawn: leave out the runs "
+            "with such numbers"
+        )
 
 
 def _thins(group: GroupCurve) -> bool:

@@ -232,3 +232,17 @@ def test_a_name_that_turns_words_around_turns_none_of_the_sentence(tmp_path):
         write_run(tmp_path / str(at), {"a": value, "seed": at % 2}, {"acc": [float(at)]})
     found = xv.load(tmp_path).improvement("acc", of="a = '\u202eevil'", over="a = 'good'")
     assert "\u202e" not in said(found)
+
+
+@pytest.mark.parametrize(
+    ("largest", "named"), [(1e308, "the group lr=2"), (9e299, "the difference")]
+)
+def test_a_paper_says_which_numbers_cannot_be_drawn(tmp_path, largest, named):
+    for run, value in enumerate([0.1, 0.2, 0.3, 0.4, 0.5, largest]):
+        write_run(tmp_path / str(run), {"lr": 1 + run // 3}, {"acc": [value]})
+    found = xv.load(tmp_path).improvement("acc", of="lr=1", over="lr=2")
+    with pytest.raises(xv.QueryError, match=rf"^{named} has numbers beyond ±1e\+300, which cannot"):
+        found.paper()
+    with pytest.raises(xv.QueryError, match=named):
+        found.paper(out=tmp_path / "a.svg")
+    assert not (tmp_path / "a.svg").exists()

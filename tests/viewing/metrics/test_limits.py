@@ -79,7 +79,7 @@ def test_files_that_claim_gigabytes_take_what_they_hold(tmp_path: Path) -> None:
 def test_a_file_too_large_is_a_fault_and_takes_no_memory(tmp_path: Path, monkeypatch) -> None:
     run = write_run(tmp_path / "large", {}, ROWS)
     write_run(tmp_path / "good", {}, "step,loss\n0,1\n")
-    for place in ("logged_rows.MAX_BYTES", "csv_bulk_reader.MAX_MAPPED"):
+    for place in ("logged_rows.MAX_BYTES", "csv_bulk_reader.MAX_IN_PIECES"):
         monkeypatch.setattr(f"exptools.viewing.metrics.{place}", 1000)
     monkeypatch.setattr("exptools.viewing.metrics.csv_bulk_reader.LARGE", 1000)
     monkeypatch.setattr(

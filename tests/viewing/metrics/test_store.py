@@ -11,11 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 
 from exptools.rundir import HYDRA_CONFIG, PROGRESS_CSV
 from exptools.viewing.index import Index, cache_directory
-from exptools.viewing.metrics import csv_bulk_reader, disk_cache
+from exptools.viewing.metrics import csv_bulk_reader, csv_columns, disk_cache, reading
 from exptools.viewing.metrics import store as metric_store
 from exptools.viewing.metrics.columns import is_absent
 from exptools.viewing.metrics.csv_reader import parse_csv, read_header
@@ -163,10 +164,12 @@ def test_files_of_many_layouts_and_sizes_are_read_at_once(tmp_path, monkeypatch,
     assert [line for line, _ in places(index, "6")] == [len(expected["6"]) + 2]
 
 
+@pytest.mark.parametrize("piece", [20, 1000])
 @pytest.mark.parametrize("steps", [["0", "1", "2.5"], ["0", "1e3", "1e4"], ["0", "9" * 20, ""]])
 def test_steps_of_a_large_file_may_begin_as_integers_and_go_on_otherwise(
-    tmp_path, monkeypatch, steps
+    tmp_path, monkeypatch, steps, piece
 ):
+    monkeypatch.setattr(csv_columns, "PIECE", piece)
     monkeypatch.setattr(csv_bulk_reader, "LARGE", 10)
     rows = "".join(f"{step},1.0,{row}.5\n" for row, step in enumerate(steps))
     settle(write_run(tmp_path / "0", {}, f"step,wall_time,a\n{rows}"))
@@ -176,16 +179,53 @@ def test_steps_of_a_large_file_may_begin_as_integers_and_go_on_otherwise(
     assert found["a"].tolist() == [0.5, 1.5, 2.5]
 
 
+def test_a_large_file_that_its_owner_empties_while_it_is_read_is_no_end_of_the_process(
+    tmp_path, monkeypatch
+):
+    text = csv_text({"a": [1.0] * 1000, "b": [None] * 1000})
+    path = write_run(tmp_path / "0", {}, text) / PROGRESS_CSV
+    settle(path.parent)
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    given = []
+    read_csv, rectangular = pl.read_csv, csv_columns._is_rectangular
+
+    def emptied(*args):
+        os.truncate(path, 0)  # what is mapped of it now is no longer there: SIGBUS
+        return rectangular(*args)
+
+    monkeypatch.setattr(csv_columns, "_is_rectangular", emptied)
+    monkeypatch.setattr(
+        pl, "read_csv", lambda text, **how: given.append(type(text)) or read_csv(text, **how)
+    )
+    assert read(indexed(tmp_path)) == {"0": []}
+    assert {*given} == {bytes}  # a file that it opens itself Polars maps
+
+
+@pytest.mark.parametrize("piece", [40, 100, 10_000])
+def test_a_large_file_is_read_in_pieces_of_whole_rows(tmp_path, monkeypatch, piece):
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    monkeypatch.setattr(csv_columns, "PIECE", piece)
+    monkeypatch.setattr(reading, "parse_csv", None)  # the careful way is not needed
+    expected = [row / 7 for row in range(200)]
+    run = write_run(tmp_path / "0", {}, csv_text({"a": expected, "b": [None, 0.5] * 100}))
+    settle(run)
+    index = indexed(tmp_path)
+    found = index.columns(index.snapshot.runs, ["step", "a", "b"])["0"]
+    assert found["step"].tolist() == list(range(200))
+    assert found["a"].tolist() == expected
+    assert found.logged("b").tolist() == [False, True] * 100
+
+
 def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
     run = write_run(tmp_path / "0", {}, csv_text({"a": [1.0] * 100}))
     settle(run)
     monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
     real = csv_bulk_reader.parse_file
 
-    def parse_file(file, layout, names):
+    def parse_file(file, end, layout, names):
         with (run / PROGRESS_CSV).open("a") as writer:
             writer.write("100,1.5,2.0\n101,1.5,3")
-        return real(file, layout, names)
+        return real(file, end, layout, names)
 
     monkeypatch.setattr(csv_bulk_reader, "parse_file", parse_file)
     index = indexed(tmp_path)
@@ -203,8 +243,8 @@ def test_a_large_file_that_is_replaced_while_it_is_read_is_read_as_it_is_then(
     monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
     real = csv_bulk_reader.parse_file
 
-    def parse_file(file, layout, names):
-        columns = real(file, layout, names)
+    def parse_file(file, end, layout, names):
+        columns = real(file, end, layout, names)
         write_run(run, {}, csv_text({"a": [2.0] * 100}))
         return columns
 

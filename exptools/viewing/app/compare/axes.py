@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from exptools.viewing.app.compare.bands import places, room
+from exptools.viewing.app.compare.bands import places, room, value_of
 from exptools.viewing.app.compare.content import bands_on_demand, x_heads_of
 from exptools.viewing.app.compare.log_axes import is_log
 from exptools.viewing.app.compare.panels import Drawing, Panel, base_of, base_panels
@@ -185,7 +185,7 @@ def _without_outliers(panels: Sequence[Panel], *, bands: bool, log: bool) -> Ran
     more = (high - low) * 0.08
     if not (high > low and math.isfinite(high - low)):
         return None
-    start, end = (10.0**end if log else end for end in (low - more, high + more))
+    start, end = (value_of(end, log=log) for end in (low - more, high + more))
     return start, end
 
 

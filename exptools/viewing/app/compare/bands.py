@@ -13,6 +13,8 @@ from exptools.viewing.app.view import Range, View
 from exptools.viewing.arrays import Floats
 from exptools.viewing.figures.theme import css_name
 
+SMALLEST, LARGEST = float(np.finfo(float).tiny), float(np.finfo(float).max)
+LARGEST_POWER = 308.25  # of ten: beyond it a float has none
 PART_OF_LINES = 0.5  # of the vertical axis: at least so much of it the lines have for themselves
 
 
@@ -48,7 +50,7 @@ def room(panels: Sequence[Panel], *, log: bool) -> Range | None:
     if not 0 < more < np.inf:
         return None
     ends = max(low - more, min(low, edges.min())), min(high + more, max(high, edges.max()))
-    start, end = (10.0**end if log else end for end in map(float, ends))
+    start, end = (value_of(float(end), log=log) for end in ends)
     return start, end
 
 
@@ -57,3 +59,10 @@ def places(parts: Iterable[Floats], *, log: bool) -> Floats:
     values = np.concatenate([*parts, np.empty(0)])
     values = values[np.isfinite(values) & (values > 0 if log else True)]
     return np.asarray(np.log10(values) if log else values)
+
+
+def value_of(place: float, *, log: bool) -> float:
+    """The number at a place of an axis, or the nearest one that a float can be."""
+    if not log:
+        return place
+    return LARGEST if place > LARGEST_POWER else max(10.0**place, SMALLEST)

@@ -24,6 +24,7 @@ from exptools.viewing.app.compare.spread import spread
 from exptools.viewing.app.facts import Facts, shown_runs
 from exptools.viewing.app.small_multiples import section
 from exptools.viewing.app.table import grid
+from exptools.viewing.app.table.rows import beyond_values
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import GRAPH, in_browser, theme_of
 from exptools.viewing.app.workspace import Workspace
@@ -241,7 +242,8 @@ def draw(
     view, facts = View.from_data(data), workspace.facts()
     drawing_it = replace(view.of_chart(), **section.CHOSEN)  # what does not is left alone
     own = (facts.marked(view.where), workspace.group_names())
-    key = repr((drawing_it, facts.version, colors, own))
+    too_many = beyond_values(view)
+    key = repr((drawing_it, facts.version, colors, own, too_many))
     if view.tab != "compare" or key == drawn:
         return no_update
     content = on_log_axes(drawing(workspace, view), view)
@@ -259,7 +261,7 @@ def draw(
         "empty": content.empty,
         "caption": caption(facts, view, content),
         "reason": "" if content.empty else reason(facts, view),
-        "notes": [html.Li(note) for note in _notes(view, content)],
+        "notes": [html.Li(note) for note in [*_notes(view, content), *filter(None, [too_many])]],
         "spread": wide.sentence,
         "spread_key": wide.key,
         "group_by": f"Group by {wide.short}",

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exptools.viewing.app.compare.axes import axes, panel_title, place_of
+from exptools.viewing.app.compare.bands import LARGEST
 from exptools.viewing.app.compare.chart import (
     CROWD,
     columns_of,
@@ -211,14 +212,14 @@ def _free_range(
     low, high = _extent(content, shown, letter, view, log=log)
     if letter == "x":
         return low, high
-    room = (high - low) * ROOM
+    room = 2 * ROOM * (high / 2 - low / 2)
     ends = axis.get("autorangeoptions")
     if ends:
         start, end = (
             np.log10(ends[name]) if log else ends[name] for name in ("clipmin", "clipmax")
         )
         return max(low - room, float(start)), min(high + room, float(end))
-    return low - room, high + room
+    return max(low - room, -LARGEST), min(high + room, LARGEST)
 
 
 def _extent(

@@ -45,14 +45,18 @@ def ticks(low: float, high: float, most: int, *, log: bool) -> list[Tick]:
 
 
 def _linear(low: float, high: float, most: int) -> list[Tick]:
-    step = _step((high - low) / most)
+    rough = high / most - low / most  # each part by itself: the span may be beyond any float
+    if rough < 10.0**LEAST:
+        return []
+    step = _step(rough)
     first = math.ceil(low / step - 1e-9)
     places = [first + count for count in range(100)]
     values = [place * step for place in places if place * step <= high + step * 1e-9]
     largest = max(abs(low), abs(high))
     exponent = math.floor(math.log10(largest) + 0.01) if largest else 0
     smallest = math.floor(math.log10(step) + 1e-9)
-    return [Tick((v - low) / (high - low), _text(v, exponent, smallest)) for v in values]
+    span = high / 2 - low / 2
+    return [Tick((v / 2 - low / 2) / span, _text(v, exponent, smallest)) for v in values]
 
 
 def _powers(low: float, high: float, most: int) -> Iterator[tuple[float, str]]:

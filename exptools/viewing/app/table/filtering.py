@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import cached_property
 from typing import Any
 
 from exptools.rundir import STEP
@@ -133,7 +133,7 @@ def _of_key(facts: Facts, key: Key) -> Funnel:
     term, kind = quoted_key(key.whole), facts.kind_of(key)
     if kind == "flag":
         return Funnel(term, "choice", choices=FLAGS)
-    return Funnel(term, kind, partial(_value, facts, key, cell))
+    return Funnel(term, kind, _Meaning(facts, key, cell))
 
 
 def _of_status(facts: Facts, name: str) -> Funnel:
@@ -141,7 +141,7 @@ def _of_status(facts: Facts, name: str) -> Funnel:
     if name == "slot" and facts.kind_of(key) == "number":
         return Funnel(key.whole, "number")
     shown: Callable[[Any], Any] = (lambda text: cut(text)[:10]) if name == "commit" else cut
-    return Funnel(key.whole, "text", partial(_value, facts, key, shown))
+    return Funnel(key.whole, "text", _Meaning(facts, key, shown))
 
 
 def _result(metric: str, summary: str) -> str:
@@ -151,25 +151,49 @@ def _result(metric: str, summary: str) -> str:
     return f'{name}("{quoted}"{more})'
 
 
-def _value(facts: Facts, key: Key, shown: Callable[[Any], Any], text: str) -> str | None:
-    """What a cell's text stands for in a condition; None for null."""
-    values = [value for run in facts.runs if (value := key.value(run)) is not MISSING]
-    alike = (lambda v: str(shown(v)) == text, lambda v: v == text, lambda v: _same_number(v, text))
-    meant = (value for test in alike for value in values if test(value))
-    value = next(meant, text)
-    if value is None:
-        return None
-    if isinstance(value, float) and math.isinf(value):
-        return "1e999" if value > 0 else "-1e999"
-    plain = isinstance(value, (bool, int, float)) and not math.isnan(value)
-    return display(value) if plain else quoted_text(value if isinstance(value, str) else text)
+class _Meaning:
+    """What the text of a cell stands for in a condition; None for null."""
 
+    def __init__(self, facts: Facts, key: Key, shown: Callable[[Any], Any]) -> None:
+        self._facts, self._key, self._shown = facts, key, shown
 
-def _same_number(value: Any, text: str) -> bool:
-    """Whether a number was meant that is written in another way: 1e-3 for 0.001."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return False
-    try:
-        return value == float(text)
-    except ValueError:
-        return False
+    def __call__(self, text: str) -> str | None:
+        value = self._value(text)
+        if value is None:
+            return None
+        if isinstance(value, float) and math.isinf(value):
+            return "1e999" if value > 0 else "-1e999"
+        plain = isinstance(value, (bool, int, float)) and not math.isnan(value)
+        return display(value) if plain else quoted_text(value if isinstance(value, str) else text)
+
+    def _value(self, text: str) -> Any:
+        """What some run has that is shown so, or is so, or the same number in another spelling."""
+        shown, texts, numbers = self._values
+        if text in shown:
+            return shown[text]
+        if text in texts:
+            return text
+        try:
+            return numbers.get(float(text), text)
+        except ValueError:
+            return text
+
+    @cached_property
+    def _values(self) -> tuple[dict[str, Any], set[str], dict[float, Any]]:
+        """The runs' values by how they are shown, and the texts and numbers among them.
+
+        Made once, for a filter may ask for thousands of values, and a run's may take long to show.
+        """
+        shown: dict[str, Any] = {}
+        texts: set[str] = set()
+        numbers: dict[float, Any] = {}
+        for run in self._facts.runs:
+            value = self._key.value(run)
+            if value is MISSING:
+                continue
+            shown.setdefault(str(self._shown(value)), value)
+            if isinstance(value, str):
+                texts.add(value)
+            elif isinstance(value, (int, float)) and not isinstance(value, bool):
+                numbers.setdefault(value, value)
+        return shown, texts, numbers

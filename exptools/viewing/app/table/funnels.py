@@ -106,7 +106,7 @@ class Funnel:
             return self.choices[one["type"]]
         if one["type"] != "equals" or self.kind == "choice":
             return None
-        return number_text(one["filter"]) if self.kind == "number" else self.value(one["filter"])
+        return number_text(one["filter"]) if self.kind == "number" else self.value(_filter(one))
 
     def _condition(self, one: Model) -> str:
         kind = one["type"]
@@ -121,9 +121,9 @@ class Funnel:
         if self.kind == "number":
             return f"{self.term} {COMPARISONS[kind]} {number_text(one['filter'])}"
         if kind == "notEqual":
-            equal = self.value(one["filter"])
+            equal = self.value(_filter(one))
             return f"{self.term} {'is not null' if equal is None else f'!= {equal}'}"
-        return self._like(kind, one["filter"])
+        return self._like(kind, _filter(one))
 
     def _like(self, kind: str, text: str) -> str:
         before, behind, negated = PATTERNS[kind]
@@ -162,6 +162,10 @@ class Funnel:
         conditions: list[Model] = []
         joint, at = "", 0
         while (found := one.match(text, at)) is not None:
+            # Before any of them is looked up among the runs' values.
+            more = len(re.findall(_VALUE, found["values"])) if found["values"] else 1
+            if len(conditions) + more > MOST:
+                return None
             conditions += self._models(found)
             joint = joint or ("OR" if found["values"] else "")
             at = found.end()
@@ -246,6 +250,13 @@ class Funnel:
             return {"filterType": "date", "type": "greaterThan", "from": since, "to": since}
         kind = "equals" if until - since <= 25 * 3600 else "inRange"
         return {"filterType": "date", "type": kind, "from": since, "to": until}
+
+
+def _filter(one: Model) -> str:
+    text = one["filter"]
+    if not isinstance(text, str):
+        raise TypeError(text)
+    return text
 
 
 def _plain_text(quoted: str) -> str:

@@ -251,6 +251,8 @@ def funnel(
 ) -> tuple[dict[str, Any], Any]:
     """What the funnels that somebody has changed make of the filter's text, and what is wrong."""
     facts, text = workspace.facts(), funneled["text"]
+    for model in funneled["models"].values():
+        expect(model, (dict, type(None)))
     try:
         where = filtered(text, funnels(facts, View.from_data(data)), funneled["models"])
     except QueryError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import threading
 import time
@@ -32,6 +33,7 @@ from exptools.viewing.run_files.user_marks import UNMARKED, Mark
 from exptools.visible import visible_lines
 
 MAX_COLUMNS = 50  # differing keys in the table; nobody reads more, and thousands stop a browser
+MAX_VALUES = 200  # metrics × summaries in the table: a link may ask for a million of them
 MAX_CELL = 300  # characters
 REMEMBERED = 6  # tables that pages may have
 
@@ -126,16 +128,31 @@ def table_keys(facts: Facts) -> list[str]:
 
 
 def values_of(view: View) -> list[tuple[str, str, str]]:
-    """Field, metric and summary of each column of results.
+    """Field, metric and summary of each column of results: the first ``MAX_VALUES``.
 
     There is no best of a metric whose name does not tell whether more or less is better.
     """
-    return [
+    asked = (
         (f"value {summary} {metric}", metric, summary)
         for metric in view.metrics
-        for summary in view.summaries
+        for summary in dict.fromkeys(view.summaries)
         if summary != BEST or better(metric)
-    ]
+    )
+    return list(itertools.islice(asked, MAX_VALUES))
+
+
+def beyond_values(view: View) -> str | None:
+    """What is to be said where a view asks for more columns of results than the table has."""
+    summaries = {*view.summaries}
+    asked = len(view.metrics) * len(summaries)
+    if BEST in summaries:
+        asked -= sum(not better(metric) for metric in view.metrics)
+    if asked <= MAX_VALUES:
+        return None
+    return (
+        f"The table has {MAX_VALUES} of {asked:,} columns of results: "
+        "choose fewer metrics, or fewer results of each."
+    )
 
 
 def summaries_of(facts: Facts) -> list[tuple[str, str]]:
@@ -156,7 +173,8 @@ def _run_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run
 
 
 def _new_rows(workspace: Workspace, facts: Facts, view: View, runs: Sequence[Run]) -> list[Row]:
-    columns = workspace.index.columns(runs, [STEP, *view.metrics])
+    shown = dict.fromkeys(metric for _, metric, _ in values_of(view))
+    columns = workspace.index.columns(runs, [STEP, *shown])
     keys, now = facts.find(table_keys(facts)), time.time()
     values = [(field, m, parse_summary(summary_of(m, s))) for field, m, s in values_of(view)]
     said = summaries_of(facts)

@@ -1,6 +1,7 @@
 """Where many bands would bury their lines, only that of the line that is pointed at is seen."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -93,3 +94,18 @@ def test_the_painted_axis_ends_where_the_charts_does(workspace):
     content, view, _ = drawn(workspace, metrics=("wide",))
     texts = re.findall(r'class="painted-up"[^>]*>([^<]+)<', picture(content, view))
     assert texts == ["−5", "0", "5", "10"]
+
+
+@pytest.mark.parametrize("largest", [1e290, 1e308, sys.float_info.max])
+def test_a_log_axis_that_ends_beyond_the_largest_float_ends_there(tmp_path, largest):
+    for lr in range(1, 8):
+        for seed in range(3):
+            values = [1.0, 0.5 * (1 + seed)]
+            write_run(tmp_path / f"{lr}-{seed}", {"lr": lr}, csv_text({"a": values}))
+    write_run(tmp_path / "far", {"lr": 9}, csv_text({"a": [1.0, *[largest] * 30]}))
+    workspace = Workspace(indexed(tmp_path))
+    for clip in (False, True):
+        content, view, figure = drawn(workspace, metrics=("a",), log=("y",), clip=clip)
+        ends = figure["layout"]["yaxis"]["autorangeoptions"]
+        assert 0 < ends["clipmin"] < ends["clipmax"] < float("inf")
+        assert "painted-up" in picture(content, view)

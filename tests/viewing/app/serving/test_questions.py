@@ -90,6 +90,7 @@ def test_what_is_no_question_is_refused_without_a_traceback(send, body):
         {"metrics": 5}, {"metrics": [5]}, {"by": [{}]}, {"where": None}, {"page": "x"},
         {"x_range": "ab"}, {"x_range": [1, 2, 3]}, {"x_ranges": {"loss": [1]}},
         {"y_ranges": []}, {"y_ranges": {"loss": "ab"}}, {"clip": 1},
+        {"summaries": ["ema:nan"]}, {"summaries": ["last", "at:inf"]},
     ))],
 )  # fmt: skip
 def test_a_view_that_no_page_has_is_refused_too(app, send, data):
@@ -238,10 +239,16 @@ def test_a_number_that_no_browser_has_is_refused(send, number):
 def test_a_number_of_many_digits_is_what_a_browser_takes_it_for(app, send):
     asked = asked_of(app, "..filtered.data")
     models = {"lr": {"filterType": "number", "type": "equals", "filter": 10**20}}
-    funneled = part("funneled", {"text": "", "models": models})
     where = [one["id"] for one in asked["inputs"]].index("funneled")
-    asked["inputs"][where] = funneled
-    assert send(asked) == (200, "")
+
+    def sent(models):
+        asked["inputs"][where] = part("funneled", {"text": "", "models": models})
+        return send(asked)
+
+    assert sent(models) == (200, "")
+    assert sent({"run": None, "config a": {"type": "equals", "filter": 5}}) == (200, "")
+    for model in (5, "x", [1], True):
+        assert sent({"run": model}) == (400, "")
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from exptools.rundir import State
 from exptools.viewing.app.facts import resolve, shown_runs
+from exptools.viewing.app.table import filtering
 from exptools.viewing.app.table.columns import columns
 from exptools.viewing.app.table.filtering import filtered, funnels, models
 from exptools.viewing.app.table.grid import funnel
@@ -248,6 +249,9 @@ def test_what_no_page_of_ours_sends_changes_nothing(workspace):
         {"filter": float("nan"), "type": "equals"},
         {"conditions": 3},
     ]
+    for kind in ("equals", "notEqual", "contains"):
+        for column in ("run", "config env"):
+            assert filtered("", there, {column: {"type": kind, "filter": 5}}) == ""
     for model in nonsense:
         assert filtered("lr > 1", there, {"config optim.lr": model}) == "lr > 1"
     assert filtered("lr > 1", there, {"no such column": LR}) == "lr > 1"
@@ -277,3 +281,25 @@ def test_in_a_table_of_groups_only_the_keys_have_funnels(workspace):
     ] == ["2"]
     run_parts = "(state = 'failed') and (run.name = '2')"  # of columns that are not there: stay
     assert filtered(run_parts, there, {"config run.name": None}) == "(state = 'failed')"
+
+
+def test_values_are_counted_before_they_are_looked_for_and_shown_once(tmp_path, monkeypatch):
+    for job in range(3):
+        write_run(tmp_path / str(job), {"l": [job] * 9})
+    workspace = Workspace(indexed(tmp_path))
+    shown = []
+    real = filtering.cell
+    monkeypatch.setattr(filtering, "cell", lambda *args: shown.append(args) or real(*args))
+    there = funnels(workspace.facts(), view_of(workspace))
+    listed = [f"'[{n}]'" for n in range(1000)]
+    models(f"(l in ({', '.join(listed)}))", there)
+    assert shown == []
+    models(f"(l in ({', '.join(listed[:16])})) and (l = {' or l = '.join(listed)})", there)
+    assert len(shown) == 3
+
+
+@pytest.mark.parametrize("at", ["inf", "1e999", "nan"])
+def test_a_link_asks_for_no_value_at_a_place_that_is_none(at):
+    view = View.from_query(f"summaries=at:{at}")
+    assert view.summaries == ("last",)
+    assert "in the URL is ignored" in view.notes[0]

@@ -7,10 +7,11 @@ import dash
 import pytest
 
 from exptools.rundir import PROGRESS_CSV, State
+from exptools.viewing.app.compare.tab import draw
 from exptools.viewing.app.facts import resolve
 from exptools.viewing.app.table.columns import columns
 from exptools.viewing.app.table.grid import HINT, hint, keep_notes, update_table
-from exptools.viewing.app.table.rows import MAX_COLUMNS, Tables, table_rows
+from exptools.viewing.app.table.rows import MAX_COLUMNS, MAX_VALUES, Tables, table_rows
 from exptools.viewing.app.view import View
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run_files.user_marks import Mark, UserMarks
@@ -250,3 +251,26 @@ def test_keys_that_are_called_like_what_runs_have_themselves_are_told_apart_from
         *("model 0", "model 0", "model 1", "model 1")
     ]
     assert workspace.facts().by[0].startswith("config.")
+
+
+def test_a_link_that_asks_for_thousands_of_results_has_the_first_ones_and_is_told(tmp_path):
+    names = [f"m{at}" for at in range(30)]
+    write_run(tmp_path / "0", {"a": 1}, {name: [1.0] for name in names})
+    workspace = Workspace(indexed(tmp_path))
+    asked = {"metrics": tuple(names), "summaries": tuple(f"mean:{k}" for k in range(1, 21))}
+    for rows_of in ("runs", "groups"):
+        (row,) = rows(workspace, **asked, rows=rows_of, by=())
+        assert sum(field.startswith("value ") for field in row) == MAX_VALUES
+    assert sum(title.startswith("Mean") for title in titles(workspace, **asked)) == MAX_VALUES
+    assert said(workspace, **asked) == [
+        "The table has 200 of 600 columns of results: "
+        "choose fewer metrics, or fewer results of each."
+    ]
+    assert said(workspace, metrics=tuple(names), summaries=("best", "last", "min")) == []
+
+
+def said(workspace, **chosen) -> list[str]:
+    """What stands of the table below the chart."""
+    data = resolve(View(**chosen), workspace.facts()).to_data()
+    notes = draw(workspace, version=0, data=data, colors=None, drawn=None)["notes"]
+    return [note.children for note in notes if note.children.startswith("The table")]
