@@ -69,11 +69,20 @@ def parse_file(file: io.FileIO, end: int, layout: Layout, names: Sequence[str]) 
     columns = {name: np.empty(0) for name in names}
     for rows, separators in _ahead(_pieces(file, end, layout)):
         numbers = _of_rows(rows, separators, layout, names, _integers(rows, layout, names))
-        if numbers is None:
+        if numbers is None or _goes_over_lines(rows):
             return None
         for name, values in numbers.items():
             _append(columns[name], values)
     return columns
+
+
+def _goes_over_lines(rows: bytes) -> bool:
+    """Whether a text in quotes may go over the end of a line: then lines are no rows."""
+    if b'"' not in rows:
+        return False
+    data = np.frombuffer(rows, np.uint8)
+    quotes, ends = np.flatnonzero(data == ord('"')), np.flatnonzero(data == ord("\n"))
+    return bool((np.searchsorted(quotes, ends) % 2).any())
 
 
 def _append(column: Values, values: Values) -> None:

@@ -1,5 +1,6 @@
 """Index.columns and its like: read in bulk, remembered, and right whatever stands in the files."""
 
+import csv
 import os
 import struct
 import subprocess
@@ -214,6 +215,20 @@ def test_a_large_file_is_read_in_pieces_of_whole_rows(tmp_path, monkeypatch, pie
     assert found["step"].tolist() == list(range(200))
     assert found["a"].tolist() == expected
     assert found.logged("b").tolist() == [False, True] * 100
+
+
+@pytest.mark.parametrize(("text", "rows"), [("a\n{row},1.0,999.0,b", 0), ('said "{row}"', 100)])
+def test_texts_over_several_lines_are_no_rows_of_a_large_file(tmp_path, monkeypatch, text, rows):
+    with (write_run(tmp_path / "0", {}, "") / PROGRESS_CSV).open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["step", "wall_time", "a", "text"])
+        writer.writerows([row, 1.0, row / 2, text.format(row=row)] for row in range(100))
+    settle(tmp_path / "0")
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 1000)
+    index = indexed(tmp_path)
+    found = index.columns(index.snapshot.runs, ["step", "a"])["0"]
+    assert found["step"].tolist() == list(range(rows)), "as of a small one, which names faults"
+    assert found["a"].tolist() == [row / 2 for row in range(rows)]
 
 
 def test_a_large_file_that_grows_while_it_is_read_is_read_as_it_is_then(tmp_path, monkeypatch):
