@@ -232,6 +232,33 @@ def test_an_element_unpickles_nothing_that_stands_among_its_logs(
     assert not (tmp_path / "proof").exists()
 
 
+def test_an_element_whose_time_is_up_is_queued_again_without_the_others_of_its_array(
+    cluster: Cluster, cluster_app: MakeApp
+) -> None:
+    app = cluster_app(
+        OUT + 'open(out + "/mark", "a").write("x")\n'
+        'while not os.path.exists("go"): time.sleep(0.02)\n'
+        "return cfg.x"
+    )
+    process = app.start(*SWEEP, "+x=range(3)")
+    cluster.wait_until(lambda: all(app.marked(job) for job in range(3)))
+    elements = {job: element_of(app, job) for job in range(3)}
+    numbers = {
+        job: cluster.ask("squeue", "-h", "-o", "%A", "-j", elements[job]) for job in elements
+    }
+    # Slurm gives the array's own number to one of them, too.
+    (alike,) = (job for job in elements if elements[job].startswith(f"{numbers[job].strip()}_"))
+    agent = agent_of(app, alike)
+    cluster.ask("scancel", "--signal=USR2", elements[alike])
+    cluster.wait_until(lambda: state_of(cluster, elements[alike]).strip() == "PENDING")
+    (app.directory / "go").touch()
+    start_now(cluster, elements[alike], agent)
+    code, output = finish(process)
+    assert code == 0, output
+    begun = {job: (app.out / f"{job}/mark").read_text() for job in range(3)}
+    assert begun == {job: "xx" if job == alike else "x" for job in range(3)}
+
+
 def test_a_sweep_with_a_death_of_each_kind_ends_with_every_other_job_completed(
     cluster: Cluster, cluster_app: MakeApp
 ) -> None:

@@ -35,29 +35,32 @@ def main(arguments: Sequence[str]) -> None:
     sweep_dir, plan, first, count = arguments[:4]
     for name in ("SIGTERM", "SIGCONT"):  # Slurm announces with them what it does later
         signal.signal(getattr(signal, name), lambda *_: None)
-    signal.signal(getattr(signal, AHEAD), lambda *_: _queue_again())
-    at = int(os.environ["SLURM_ARRAY_TASK_ID"]) if int(count) > 1 else 0
+    at, name = 0, os.environ["SLURM_JOB_ID"]
+    if int(count) > 1:  # one of them has the array's number, which stands for all
+        at = int(os.environ["SLURM_ARRAY_TASK_ID"])
+        name = f"{os.environ['SLURM_ARRAY_JOB_ID']}_{at}"
+    signal.signal(getattr(signal, AHEAD), lambda *_: _queue_again(name))
     try:
         end = run_chunk(read_plan(Path(sweep_dir), int(plan)), int(first) + at)
     except (ChunkBusy, PlanError, SlotError, OSError) as error:
         sys.exit(f"exptools: {visible_lines(str(error))}")
     if end.left and end.signum == getattr(signal, AHEAD):
-        _queue_again()
+        _queue_again(name)
     if end.left:
         sys.exit(f"exptools: {end.left} of {plural(end.jobs, 'job')} did not run to their end")
     if end.went_wrong:
         sys.exit(f"exptools: {end.went_wrong} of {plural(end.jobs, 'job')} went wrong")
 
 
-def _queue_again() -> None:
-    """Have Slurm queue this element once more, and end.
+def _queue_again(name: str) -> None:
+    """Have Slurm queue this element once more, by its name, and end.
 
     Raises:
         SystemExit: always.
     """
     if int(os.environ.get("SLURM_RESTART_COUNT") or 0) >= _MOST_REQUEUES:
         sys.exit(f"exptools: this element was queued again {_MOST_REQUEUES} times")
-    command = ["scontrol", "requeue", os.environ["SLURM_JOB_ID"]]
+    command = ["scontrol", "requeue", name]
     try:
         subprocess.run(command, check=True, timeout=_ANSWERS)
     except (OSError, subprocess.SubprocessError) as error:

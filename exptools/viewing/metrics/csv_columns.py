@@ -99,6 +99,8 @@ def _of_rows(
     names: Sequence[str],
     integers: Sequence[str] = (),
 ) -> Numbers | None:
+    if separators < _count(text, "\n") * (len(layout.names) - 1):
+        return None  # of rows that are too short Polars makes cells that nobody wrote
     frame = _frame(text, layout, names, integers)
     if frame is None and integers:
         frame = _frame(text, layout, names)

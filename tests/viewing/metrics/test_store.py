@@ -217,6 +217,13 @@ def test_a_large_file_is_read_in_pieces_of_whole_rows(tmp_path, monkeypatch, pie
     assert found.logged("b").tolist() == [False, True] * 100
 
 
+def test_blank_lines_under_many_columns_are_no_cells(tmp_path, monkeypatch):
+    head = ",".join(["step", *(f"m{number}" for number in range(50))]) + "\n"
+    layout = csv_columns.Layout.of(head.encode(), ",")
+    monkeypatch.setattr(csv_columns, "_frame", None)  # it would make them, however many
+    assert csv_columns.parse(b"\n" * 1000, layout, layout.names) is None
+
+
 @pytest.mark.parametrize(("text", "rows"), [("a\n{row},1.0,999.0,b", 0), ('said "{row}"', 100)])
 def test_texts_over_several_lines_are_no_rows_of_a_large_file(tmp_path, monkeypatch, text, rows):
     with (write_run(tmp_path / "0", {}, "") / PROGRESS_CSV).open("w", newline="") as file:
