@@ -220,16 +220,17 @@ def test_an_element_unpickles_nothing_that_stands_among_its_logs(
     cluster: Cluster, cluster_app: MakeApp, tmp_path: Path
 ) -> None:
     app = cluster_app("return cfg.x")
+    proof = tmp_path / "proof"
     process = app.start(*SWEEP, "+hydra.launcher.sbatch.hold=true", "+x=range(2)")
     said = line_with(process, "2 jobs in 2 elements of Slurm's")
     for path in app.out.glob(".exptools/cluster/1/logs/*.pkl"):
-        path.write_bytes(pickle.dumps(_Evil(tmp_path / "proof")))
+        path.write_bytes(pickle.dumps(_Evil(proof)))
     match = re.search(r"Slurm's (\d+)", said)
     assert match is not None
     cluster.ask("scontrol", "release", match[1])
     code, output = finish(process)
     assert (code, app.states(2)) == (0, ["completed"] * 2), output
-    assert not (tmp_path / "proof").exists()
+    assert not proof.exists()
 
 
 def test_an_element_whose_time_is_up_is_queued_again_without_the_others_of_its_array(

@@ -1,8 +1,8 @@
 """What an element of Slurm's runs: an agent for its chunk, queued again when its time is up.
 
-``python -m exptools.launching.cluster.element SWEEP PLAN FIRST COUNT``: the elements of an array
-have COUNT chunks from FIRST on. What stands behind that is submitit's, which would unpickle a file
-by its name alone; the agent looks at whose the plan is.
+Its arguments are SWEEP PLAN FIRST COUNT: the elements of an array have COUNT chunks from FIRST on.
+What stands behind that is submitit's, which would unpickle a file by its name alone; the agent
+looks at whose the plan is.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ def main(arguments: Sequence[str]) -> None:
             ``squeue`` and ``sacct`` tell the truth.
     """
     sweep_dir, plan, first, count = arguments[:4]
-    for name in ("SIGTERM", "SIGCONT"):  # Slurm announces with them what it does later
-        signal.signal(getattr(signal, name), lambda *_: None)
+    for announced in (signal.SIGTERM, signal.SIGCONT):  # what Slurm does later
+        signal.signal(announced, lambda *_: None)
     at, name = 0, os.environ["SLURM_JOB_ID"]
     if int(count) > 1:  # one of them has the array's number, which stands for all
         at = int(os.environ["SLURM_ARRAY_TASK_ID"])
@@ -66,7 +66,3 @@ def _queue_again(name: str) -> None:
     except (OSError, subprocess.SubprocessError) as error:
         sys.exit(f"exptools: Slurm does not queue this element again: {error}")
     sys.exit("exptools: the time is up; what is left waits in the queue again")
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

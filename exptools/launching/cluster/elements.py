@@ -18,6 +18,12 @@ from exptools.launching.cluster.queue import MOST_NAMED
 from exptools.launching.machine.request import Request
 from exptools.plain_files import refuse_other
 
+_ABOVE = Path(__file__).parents[3]  # where Python finds exptools, if nowhere else
+# Not -m: what stands in the directory of submission, which may be another's, would come first.
+_START = (
+    "import sys; sys.path = [*filter(None, sys.path), sys.argv[1]]; "
+    "from exptools.launching.cluster.element import main; main(sys.argv[2:])"
+)
 _SLURMS_OWN_MOST = 1001  # elements of an array, if Slurm does not say
 _EARLY = 60  # seconds that Slurm's signal may come earlier than it was asked to
 _TIME = re.compile(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?")
@@ -144,9 +150,9 @@ def minutes(text: str | int) -> int:
 
 def _command(plan: Plan, chunks: Sequence[int], python: str | None) -> str:
     """What an element runs, as a shell reads it; submitit adds arguments of its own."""
-    numbers = f"{plan.number} {chunks[0]} {len(chunks)}"
-    start = f"{python or shlex.quote(sys.executable)} -u -m exptools.launching.cluster.element"
-    return f"{start} {shlex.quote(str(plan.sweep_dir))} {numbers}"
+    start = f"{python or shlex.quote(sys.executable)} -u -c {shlex.quote(_START)}"
+    where = f"{shlex.quote(str(_ABOVE))} {shlex.quote(str(plan.sweep_dir))}"
+    return f"{start} {where} {plan.number} {chunks[0]} {len(chunks)}"
 
 
 def _executor(logs: Path, command: str) -> Any:

@@ -1,11 +1,13 @@
 """Links in the place of plans: they may lead to another sweep's, and nothing is written there."""
 
 import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from exptools.launching.cluster import elements
 from exptools.launching.cluster.earlier import find_open, take_from_agents
 from exptools.launching.cluster.elements import AllocationOptions, SubmissionError, submit
 from exptools.launching.cluster.pbs import PbsHandler
@@ -47,6 +49,26 @@ def test_a_directory_that_is_named_like_no_plan_is_none(planned: Plans, name: st
     (other / "plan.json").write_text("{}")
     assert plan_numbers(mine.sweep_dir) == [1]
     assert planned(["value = 2"]).plan.number == 2
+
+
+def test_an_element_imports_nothing_of_the_directory_in_which_it_begins(
+    planned: Plans, tmp_path: Path
+) -> None:
+    plan = planned(["value = 1"]).plan
+    begins = tmp_path / "another's"
+    begins.mkdir()
+    (begins / "exptools.py").write_text("raise SystemExit('run')")
+    done = subprocess.run(
+        elements._command(plan, [1], None),
+        shell=True,
+        cwd=begins,
+        env={**os.environ, "SLURM_JOB_ID": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "1 job to run" in done.stdout
 
 
 def test_a_plan_can_be_read_where_the_umask_lets_everybody_write(planned: Plans) -> None:
