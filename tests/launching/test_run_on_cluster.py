@@ -77,6 +77,16 @@ def launch(tmp_path: Path) -> Callable[[str], str]:
     return start
 
 
+def test_a_script_of_pbs_imports_nothing_of_the_directory_in_which_it_begins(
+    launch: Callable[[str], str], tmp_path: Path
+) -> None:
+    qsub = tmp_path / "bin/qsub"
+    qsub.write_text(QSUB.replace("sh ", "echo 'raise SystemExit(3)' > exptools.py; sh ", 1))
+    launch("dict()")
+    (log,) = tmp_path.glob("demo exp_0.qsub.log")
+    assert "1 job to run" in log.read_text()
+
+
 @pytest.mark.slow
 def test_each_script_of_pbs_starts_an_agent_and_resuming_gathers_what_they_did(
     launch: Callable[[str], str], tmp_path: Path

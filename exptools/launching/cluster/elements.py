@@ -22,7 +22,7 @@ _ABOVE = Path(__file__).parents[3]  # where Python finds exptools, if nowhere el
 # Not -m: what stands in the directory of submission, which may be another's, would come first.
 _START = (
     "import sys; sys.path = [*filter(None, sys.path), sys.argv[1]]; "
-    "from exptools.launching.cluster.element import main; main(sys.argv[2:])"
+    "from {module} import main; sys.exit(main(sys.argv[2:]))"
 )
 _SLURMS_OWN_MOST = 1001  # elements of an array, if Slurm does not say
 _EARLY = 60  # seconds that Slurm's signal may come earlier than it was asked to
@@ -148,11 +148,16 @@ def minutes(text: str | int) -> int:
     return math.ceil(seconds / 60)
 
 
+def start_of(module: str) -> list[str]:
+    """Words after ``python`` that run a module's ``main``, wherever it begins."""
+    return ["-c", _START.format(module=module), str(_ABOVE)]
+
+
 def _command(plan: Plan, chunks: Sequence[int], python: str | None) -> str:
     """What an element runs, as a shell reads it; submitit adds arguments of its own."""
-    start = f"{python or shlex.quote(sys.executable)} -u -c {shlex.quote(_START)}"
-    where = f"{shlex.quote(str(_ABOVE))} {shlex.quote(str(plan.sweep_dir))}"
-    return f"{start} {where} {plan.number} {chunks[0]} {len(chunks)}"
+    words = [*start_of("exptools.launching.cluster.element"), str(plan.sweep_dir)]
+    numbers = f"{plan.number} {chunks[0]} {len(chunks)}"
+    return f"{python or shlex.quote(sys.executable)} -u {shlex.join(words)} {numbers}"
 
 
 def _executor(logs: Path, command: str) -> Any:

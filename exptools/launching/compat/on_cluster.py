@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from exptools.launching.cluster import ClusterHandlerBase
-from exptools.launching.cluster.elements import AllocationOptions, SubmissionError, minutes
+from exptools.launching.cluster.elements import (
+    AllocationOptions,
+    SubmissionError,
+    minutes,
+    start_of,
+)
 from exptools.launching.cluster.plan import Plan, PlanError
 from exptools.launching.cluster.queue import QueueAway
 from exptools.launching.cluster.run import ClusterOptions, ClusterSweep
@@ -100,7 +105,7 @@ class OnCluster:
     def _call(self, plan: Plan, chunk: int) -> None:
         """Have the manager start an agent for a chunk, by a script of the handler's."""
         command, first = self.handler.call_script_cmd, plan.jobs(chunk)[0].directory
-        agent = [sys.executable, "-m", "exptools.launching.agent", str(plan.sweep_dir)]
+        agent = [sys.executable, *start_of("exptools.launching.agent"), str(plan.sweep_dir)]
         script = self.handler.make_script(
             log_dir=str(first.parent),
             script_name=self.script_name,

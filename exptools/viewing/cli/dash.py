@@ -28,6 +28,7 @@ from exptools.viewing.cli.roots import (
     listed,
     missing_package,
 )
+from exptools.viewing.cli.settings_of_matplotlib import leave_out_those_of_here
 from exptools.viewing.errors import UsageError
 from exptools.viewing.wording import HYDRAS
 from exptools.visible import visible, visible_lines
@@ -47,6 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
+        leave_out_those_of_here()
         roots, access = chosen_roots(given.roots), _access(given)
         return _serve(
             roots, access, given.port, open_browser=given.open, show_secrets=given.show_secrets

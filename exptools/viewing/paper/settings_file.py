@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 
 from exptools.viewing.errors import QueryError
 
@@ -14,8 +15,11 @@ MAX = 2**20  # bytes
 def expect_plain_settings() -> None:
     """Raise QueryError where Matplotlib would wait for a pipe, or read what nobody has written.
 
-    The directory in which one looks at somebody's runs may be his.
+    The directory in which one looks at somebody's runs may be his. The commands leave that file
+    out (`exptools.viewing.cli`); a program's or a notebook's own figures may need it.
     """
+    if "matplotlib" in sys.modules:
+        return
     try:
         info = os.stat(NAME)
     except OSError:  # there is none, or nobody may read it
