@@ -32,7 +32,7 @@ from exptools.rundir import (
 )
 
 MAX_LEFT_OUT = 100  # files that are named
-MAX_FACTS = 2**23  # bytes of what was written of the code
+MAX_FACTS = 3 * 2**20  # bytes of what was written of the code: a status has to hold some of it
 MAX_SHARED = 2**28  # bytes of what is copied from a sweep: more is no patch of ours
 _DISTRIBUTION = re.compile(r"([A-Za-z0-9][\w.]*)-(\d[^-]*)(?:-[^/]*)?\.(?:dist|egg)-info")
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import json
+import math
 import os
 import re
 import socket
@@ -189,7 +190,9 @@ def _age_of_last_row(directory: Path) -> float:
     files = [directory / LOG_LOCK, directory / PROGRESS_CSV, *directory.glob("events.out.*")]
     written = [path.stat().st_mtime for path in files if path.exists()]
     with written_aside(directory / LOG_LOCK) as aside:
-        return max(0.0, aside.stat().st_mtime - max(written))
+        ages = [aside.stat().st_mtime - time for time in written]
+    # Nobody wrote rows at a time that is still to come, whoever has set it.
+    return min((max(0.0, age) for age in ages if age > -_QUIET), default=math.inf)
 
 
 def holder_of(directory: Path) -> str:

@@ -192,5 +192,6 @@ def _is_rectangular(text: bytes, layout: Layout) -> bool:
     ends = np.flatnonzero(data == ord("\n"))
     separators = np.flatnonzero(data == ord(layout.separator))
     cells = np.diff(np.searchsorted(separators, ends), prepend=0) + 1
-    blank = np.diff(ends, prepend=-1) == 1
+    lengths = np.diff(ends, prepend=-1)
+    blank = (lengths == 1) | ((lengths == 2) & (data[ends - 1] == ord("\r")))
     return bool((cells == len(layout.names)).all() and not blank.any())

@@ -31,7 +31,7 @@ from exptools.viewing.figures.several import Look
 from exptools.viewing.groups.metric_names import find_metric
 from exptools.viewing.paper.drawing import draw
 from exptools.viewing.paper.scales import Range, Scales
-from exptools.viewing.paper.sheet import STYLES, arrange, without_bands
+from exptools.viewing.paper.sheet import STYLES, Sheet, arrange, without_bands
 from exptools.viewing.paper.style import FORMATS, OURS, ShownFigure, encoded
 
 # Inches, as the style files of the venues have them.
@@ -42,6 +42,7 @@ SIZES = {
 }
 NARROWEST, WIDEST = 1.5, 20.0  # inches
 LETTERS = 15  # of a sentence, in an inch
+MAX_PANELS = 100  # which take some seconds
 LARGEST = 1e300  # Matplotlib's axes overflow beyond
 
 
@@ -93,14 +94,7 @@ def figure(  # noqa: PLR0913 (each says one thing about the figure)
     look = Look(together, references, labels or {}, colors or {})
     sheet = arrange(sets, facet, look)
     sheet = sheet if bands else without_bands(sheet)
-    if len(sheet.labels) > len(STYLES):
-        raise QueryError(
-            f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
-            "group by fewer keys, give one its own panels, or choose among the runs"
-        )
-    for line in sheet.lines:
-        curve = line.curve
-        check_numbers(f"the line {line.label}", curve.x, curve.center, curve.low, curve.high)
+    _check(sheet)
     with matplotlib.style.context(OURS):
         drawn = draw(sheet, width, scales)
     if out is not None:
@@ -174,6 +168,24 @@ def parse_size(size: str | float) -> float:
     if not NARROWEST <= width <= WIDEST:
         raise QueryError(f"a figure is {NARROWEST:g} to {WIDEST:g} inches wide, not {size}")
     return width
+
+
+def _check(sheet: Sheet) -> None:
+    """Raise QueryError where there is too much to be told apart, or what cannot be drawn."""
+    if len(sheet.labels) > len(STYLES):
+        raise QueryError(
+            f"{len(sheet.labels)} lines in a figure cannot be told apart, {len(STYLES)} can: "
+            "group by fewer keys, give one its own panels, or choose among the runs"
+        )
+    panels = sum(len(block.panels) for block in sheet.blocks)
+    if panels > MAX_PANELS:
+        raise QueryError(
+            f"{panels} panels are more than a figure has room for, which is {MAX_PANELS}: choose "
+            "among the metrics, or among the runs"
+        )
+    for line in sheet.lines:
+        curve = line.curve
+        check_numbers(f"the line {line.label}", curve.x, curve.center, curve.low, curve.high)
 
 
 def check_numbers(what: str, *parts: Floats | Sequence[float]) -> None:

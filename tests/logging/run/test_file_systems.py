@@ -115,8 +115,9 @@ def locks_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(locks.FileLock, "reach", locks.Reach.HOST)
 
 
+@pytest.mark.parametrize("time", [0, 2**33])
 def test_who_logs_on_another_host_is_respected_until_its_rows_have_ceased(
-    logger: Logger, tmp_path: Path, locks_of_this_host: None
+    logger: Logger, tmp_path: Path, locks_of_this_host: None, time: int
 ) -> None:
     logger.open(tmp_path, console=None)
     logger.log_scalar("a", 1, 0)
@@ -125,7 +126,7 @@ def test_who_logs_on_another_host_is_respected_until_its_rows_have_ceased(
     with pytest.raises(LoggingError, match="process 12 on host far logged here 0 s ago, and no"):
         logger.open(tmp_path)
     for file in (tmp_path / LOG_LOCK, *tmp_path.glob("*.*")):
-        os.utime(file, (0, 0))
+        os.utime(file, (time, time))  # long ago, or nobody's clock
     logger.open(tmp_path)
     assert (tmp_path / LOG_LOCK).read_text().startswith(f"process {os.getpid()} on host ")
 

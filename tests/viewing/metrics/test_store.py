@@ -224,6 +224,19 @@ def test_blank_lines_under_many_columns_are_no_cells(tmp_path, monkeypatch):
     assert csv_columns.parse(b"\n" * 1000, layout, layout.names) is None
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_blank_lines_of_a_large_file_are_no_rows_however_lines_end(tmp_path, monkeypatch, end):
+    run = write_run(tmp_path / "0", {}, "")
+    text = "a\n" + "".join(f"{row}.5{end}{end}" for row in range(100))
+    (run / PROGRESS_CSV).write_bytes(text.encode())
+    settle(run)
+    monkeypatch.setattr(csv_bulk_reader, "LARGE", 100)
+    index = indexed(tmp_path)
+    assert index.columns(index.snapshot.runs, ["a"])["0"]["a"].tolist() == [
+        row + 0.5 for row in range(100)
+    ]
+
+
 @pytest.mark.parametrize(("text", "rows"), [("a\n{row},1.0,999.0,b", 0), ('said "{row}"', 100)])
 def test_texts_over_several_lines_are_no_rows_of_a_large_file(tmp_path, monkeypatch, text, rows):
     with (write_run(tmp_path / "0", {}, "") / PROGRESS_CSV).open("w", newline="") as file:

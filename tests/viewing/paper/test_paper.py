@@ -293,6 +293,12 @@ def test_a_wrong_option_is_answered_with_the_right_ones(options, message):
         curve_set({"a": line([1, 2])}).paper(**options)
 
 
+def test_hundreds_of_metrics_are_not_drawn_for_minutes():
+    curves = [curve_set({"a": line([1, 2])}, metric=f"m{number}") for number in range(101)]
+    with pytest.raises(xv.QueryError, match="101 panels are more than a figure has room for, wh"):
+        paper.figure(curves)
+
+
 def test_a_log_axis_leaves_out_what_it_has_no_place_for_and_a_symlog_one_nothing():
     curves = curve_set({"a": line([-1, 10, 100], low=[-2, -1, 50], high=[0, 20, 200])})
     (axes,) = curves.paper(y_scale="log").axes
