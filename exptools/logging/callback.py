@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from exptools.error_line import error_line
 from exptools.logging.errors import LoggingError
-from exptools.logging.run.locks import DirectoryInUse
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.run_lock import DirectoryInUse
 from exptools.logging.run_logger import logger
 from exptools.provenance import read_provenance, write_provenance
 from exptools.run_values import begin_job, keep_result

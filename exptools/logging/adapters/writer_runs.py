@@ -16,8 +16,8 @@ from typing import Any
 from exptools.logging.errors import LoggingError, warn_user
 from exptools.logging.run.current import Entry
 from exptools.logging.run.earlier.position import last_step
-from exptools.logging.run.locks import holder_of
 from exptools.logging.run.options import LogOptions
+from exptools.logging.run.run_lock import holder_of
 from exptools.logging.run_logger import Logger
 from exptools.plain_files import is_sparse, open_plain
 from exptools.rundir import LOG_LOCK, PROGRESS_CSV, STEP, process_start

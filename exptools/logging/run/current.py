@@ -22,7 +22,6 @@ from exptools.logging.run.environment import (
     inherited_directory,
     is_of_the_run,
 )
-from exptools.logging.run.locks import DirectoryInUse, holder_of, is_held_here
 from exptools.logging.run.open import OpenRun
 from exptools.logging.run.options import (
     DEFAULTS,
@@ -31,6 +30,7 @@ from exptools.logging.run.options import (
     leave_options,
 )
 from exptools.logging.run.ranks import Rank, silent_rank, this_rank, why_silent
+from exptools.logging.run.run_lock import DirectoryInUse, holder_of, is_held_here
 from exptools.logging.snapshots.file import SnapshotError
 from exptools.logging.writers.console import Console
 from exptools.provenance import write_provenance

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from exptools.logging.errors import LoggingError, UnwrittenRows, as_logging_error
 from exptools.logging.rows.row import Row
 from exptools.logging.run.earlier.attempts import end_attempts_before
-from exptools.logging.run.locks import RowLock
+from exptools.logging.run.row_lock import RowLock
 from exptools.logging.writers.csv import CsvWriter
 from exptools.logging.writers.tensorboard import TensorBoardWriter, new_event_file
 from exptools.rundir import PROGRESS_CSV

@@ -21,8 +21,9 @@ from exptools.logging.run.earlier.continuing import going_on, position_now
 from exptools.logging.run.earlier.position import Position, last_row_of, locate
 from exptools.logging.run.environment import attempt_of_starter
 from exptools.logging.run.files import RunFiles, WaitingMedium
-from exptools.logging.run.locks import Attempt, AttemptIsOver, RowLock, RunLock
 from exptools.logging.run.ranks import silent_rank
+from exptools.logging.run.row_lock import Attempt, AttemptIsOver, RowLock
+from exptools.logging.run.run_lock import RunLock
 from exptools.logging.run.signals import is_called_by_itself
 from exptools.logging.run.values import add_values, keep_values
 from exptools.logging.snapshots.directory import SnapshotDirectory, StoredSnapshot

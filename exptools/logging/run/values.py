@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 from exptools.logging.errors import as_logging_error
-from exptools.logging.run.locks import Attempt
+from exptools.logging.run.row_lock import Attempt
 from exptools.run_values import (
     RunValues,
     free_path,

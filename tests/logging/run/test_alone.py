@@ -15,7 +15,7 @@ import pytest
 
 from exptools.locks import FileLock
 from exptools.logging.run import alone
-from exptools.logging.run.locks import RowLock
+from exptools.logging.run.row_lock import RowLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, MEMBERS, ROW_LOCK
 
@@ -32,7 +32,8 @@ def run_dir(tmp_path):
 HOLDER = """
 import sys
 from pathlib import Path
-from exptools.logging.run.locks import RowLock, RunLock
+from exptools.logging.run.row_lock import RowLock
+from exptools.logging.run.run_lock import RunLock
 
 held = RunLock(Path(sys.argv[1]))
 turn = RowLock(Path(sys.argv[1]) / ".exptools/rows.lock")

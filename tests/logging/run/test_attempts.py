@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_file_loader import EventFileLoad
 
 from exptools.logging.errors import LoggingError
 from exptools.logging.run.earlier.position import EarlierRows
-from exptools.logging.run.locks import Attempt
+from exptools.logging.run.row_lock import Attempt
 from exptools.logging.run_logger import Logger
 from exptools.logging.writers.tensorboard import as_record
 from exptools.rundir import ROW_LOCK, STATUS_WRITER, State, Status, write_status

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.run import locks
+from exptools.logging.run import run_lock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK
 from tests.conftest import ROOT
@@ -112,7 +112,7 @@ def test_where_nothing_can_be_locked_one_process_logs_and_the_others_are_told(ru
 @pytest.fixture
 def locks_of_this_host(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file system whose locks do not reach other hosts."""
-    monkeypatch.setattr(locks.FileLock, "reach", locks.Reach.HOST)
+    monkeypatch.setattr(run_lock.FileLock, "reach", run_lock.Reach.HOST)
 
 
 @pytest.mark.parametrize("time", [0, 2**33])

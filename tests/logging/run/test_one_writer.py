@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 from exptools.logging.errors import LoggingError
-from exptools.logging.run import locks
-from exptools.logging.run.locks import DirectoryInUse, RunLock
+from exptools.logging.run import run_lock
+from exptools.logging.run.run_lock import DirectoryInUse, RunLock
 from exptools.logging.run_logger import Logger
 from exptools.rundir import LOG_LOCK, ROW_LOCK, State, read_status
 
@@ -199,7 +199,7 @@ def test_who_comes_as_another_one_lets_go_has_the_directory(tmp_path, monkeypatc
     command = [sys.executable, "-c", HOLDER, str(path)]
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as process:
         assert process.stdout.readline() == "held\n"
-        monkeypatch.setattr(locks.time, "sleep", lambda _: process.communicate())
+        monkeypatch.setattr(run_lock.time, "sleep", lambda _: process.communicate())
         RunLock(tmp_path).release()
 
 

@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from exptools.logging.run.current import CurrentRun
-from exptools.logging.run.locks import DirectoryInUse
 from exptools.logging.run.ranks import silent_rank, this_rank
+from exptools.logging.run.run_lock import DirectoryInUse
 from exptools.logging.run_logger import Logger
 from exptools.logging.snapshots.file import SnapshotError
 from exptools.rundir import State, read_status

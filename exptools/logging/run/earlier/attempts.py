@@ -13,7 +13,7 @@ from exptools.logging.media.store import MediaRecord, set_aside_media
 from exptools.logging.rows.row import Row
 from exptools.logging.run.earlier.continuing import Kept, rows_that_count
 from exptools.logging.run.earlier.position import EarlierRows
-from exptools.logging.run.locks import RowLock
+from exptools.logging.run.row_lock import RowLock
 from exptools.logging.run.values import set_values_aside
 from exptools.logging.writers.append_file import first_free
 from exptools.logging.writers.tensorboard import EVENT_FILES, Purge, aside_directories

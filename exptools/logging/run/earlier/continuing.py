@@ -17,7 +17,7 @@ from pathlib import Path
 from exptools.logging.media.store import MediaRecord, index_size
 from exptools.logging.rows.row import PendingRow, Row
 from exptools.logging.run.earlier.position import EarlierRows, Place, Position, last_row_of
-from exptools.logging.run.locks import Attempt
+from exptools.logging.run.row_lock import Attempt
 from exptools.rundir import PROGRESS_CSV
 
 
