@@ -263,3 +263,25 @@ def test_a_repository_without_commits_and_no_repository_are_none(tmp_path: Path)
     assert changes_around(tmp_path) is None
     git(tmp_path, "init", "--quiet")
     assert changes_around(tmp_path) is None
+
+
+def test_files_that_make_a_directory_look_like_a_repository_are_none_and_run_nothing(
+    repository: Path, tmp_path: Path
+) -> None:
+    shared = tmp_path / "project"
+    (repository / ".git").rename(shared)
+    git(shared, "config", "core.worktree", ".")
+    git(shared, "config", "core.fsmonitor", f"touch '{tmp_path}/run'; false")
+    (shared / "app").mkdir()
+    assert changes_around(shared / "app") is None
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_working_tree_of_a_bare_repository_has_its_changes(
+    repository: Path, tmp_path: Path
+) -> None:
+    git(tmp_path, "clone", "--quiet", "--bare", str(repository), "bare.git")
+    git(tmp_path / "bare.git", "worktree", "add", "--quiet", "tree")
+    tree = tmp_path / "bare.git/tree"
+    fill(tree, {"kept.py": "changed\n"})
+    assert b"+changed" in changes_of(tree).patch

@@ -20,6 +20,9 @@ from typing import NamedTuple
 from exptools.provenance.untracked import CODE, CodeNotInPatch, NotInPatch, UntrackedFiles, creation
 
 MAX_PATCH = 2**20  # bytes
+# Of a directory of the user's, git takes files such as `config` and `HEAD` for a repository of his,
+# and runs what they say, whoever has put them there.
+_GIT = ("git", "--no-optional-locks", "-c", "safe.bareRepository=explicit")
 _TIMEOUT = 10  # seconds, for each question to git
 _MAX_TRACKED = 32 * 2**20  # bytes of a changed file of which git is asked for the difference
 _MAX_READ = 16 * 2**20  # bytes of what git answers
@@ -195,7 +198,7 @@ def _diff(top: Path, excluded: Sequence[str]) -> tuple[list[tuple[str, bytes]], 
     how += ["--src-prefix=a/", "--dst-prefix=b/", "-O/dev/null"]
     how += ["--submodule=short", "--ignore-submodules=dirty"]
     paths = [".", *(f":(exclude,top,literal){path}" for path in excluded)]
-    command = ["git", "--no-optional-locks", *plain, "diff", "HEAD", *how, "--", *paths]
+    command = [*_GIT, *plain, "diff", "HEAD", *how, "--", *paths]
     with subprocess.Popen(
         command,
         cwd=top,
@@ -234,7 +237,7 @@ def _git(
     """What git answers; None where it fails or takes too long."""
     with contextlib.suppress(OSError, subprocess.TimeoutExpired):
         done = subprocess.run(
-            ["git", "--no-optional-locks", "--literal-pathspecs", *arguments],
+            [*_GIT, "--literal-pathspecs", *arguments],
             check=False,
             cwd=directory,
             input=None if asked is None else os.fsencode(asked),
