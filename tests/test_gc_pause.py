@@ -1,7 +1,11 @@
 """The garbage collector while many objects are made."""
 
 import gc
+import weakref
 
+import pytest
+
+from exptools import gc_pause
 from exptools.gc_pause import collector_paused
 
 
@@ -20,3 +24,22 @@ def test_who_has_switched_the_collector_off_finds_it_off() -> None:
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+class Cycle:
+    """An object that is garbage only to who walks over all objects."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize(("every", "stays"), [(0.0, False), (1e9, True)])
+def test_garbage_of_earlier_pauses_is_collected_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, every: float, stays: bool
+) -> None:
+    monkeypatch.setattr(gc_pause, "_AT_LEAST_EVERY", every)
+    with collector_paused():
+        garbage = weakref.ref(Cycle())
+    with collector_paused():
+        pass
+    assert (garbage() is not None) is stays

@@ -36,8 +36,7 @@ def written_privately(path: Path) -> Iterator[Path]:
     """
     directory = path.parent
     _make_directory(directory)
-    if not _is_ours(directory):
-        raise PermissionError(errno.EPERM, "another user has made it, or a link of it", directory)
+    expect_own(directory)
     with suppress(OSError):  # made by an earlier version for all to read
         directory.chmod(_PRIVATE_DIRECTORY)
     remove_leftovers(directory)
@@ -56,11 +55,21 @@ def _make_directory(directory: Path) -> None:
     directory.mkdir(mode=_PRIVATE_DIRECTORY, exist_ok=True)
 
 
-def _is_ours(directory: Path) -> bool:
-    """Whether a directory is this user's, and so is the link to it, if it is one."""
+def expect_own(directory: Path) -> None:
+    """See that a directory is this user's, and that no link of another user's leads there.
+
+    Raises:
+        PermissionError: it is not, or one does.
+        OSError: it is not there.
+    """
     if not hasattr(os, "geteuid"):
-        return True
-    return {directory.stat().st_uid, directory.lstat().st_uid} == {os.geteuid()}
+        return
+    us = os.geteuid()
+    owners = {directory.stat().st_uid, directory.lstat().st_uid}
+    links = {above.lstat().st_uid for above in directory.parents if above.is_symlink()}
+    if owners != {us} or not links <= {us, 0}:  # the system has links, too
+        words = "another user has made it, or a link to it"
+        raise PermissionError(errno.EPERM, words, str(directory))
 
 
 def write_privately(path: Path, content: bytes) -> None:
@@ -82,6 +91,7 @@ def make_private(directory: Path) -> None:
     if not hasattr(os, "fchmod"):
         return
     with suppress(OSError), _opened(directory, os.O_DIRECTORY) as place:
+        expect_own(directory)
         if not is_own(place):
             return
         os.fchmod(place, _PRIVATE_DIRECTORY)

@@ -14,6 +14,7 @@ from exptools.viewing.cache_files import CacheFile
 from exptools.viewing.index import Index, cache_directory
 from exptools.viewing.metrics import disk_cache, store
 from exptools.viewing.readers.memory.texts import MAX_FILE, VERSION
+from exptools.viewing.run_files import group_names
 from exptools.viewing.run_files.user_marks import UserMarks
 from tests.viewing.samples import write_run
 
@@ -161,6 +162,50 @@ def test_where_another_user_has_put_a_link_nothing_is_written_or_changed(home, r
     assert [path.stat().st_mode & 0o777 for path in (theirs, theirs / "texts.json")] == [
         *(0o755, 0o644)
     ]
+
+
+def test_a_link_of_another_user_above_leads_to_no_directory_of_ours(home, runs):
+    project = home / "project"
+    marks = project / "marks"
+    marks.mkdir(parents=True, mode=0o755)
+    (marks / "public.json").write_text("mine")
+    (home / "data").mkdir()
+    (home / "data/exptools").symlink_to(project)
+    os.lchown(home / "data/exptools", OTHER, OTHER)
+    workspace = Workspace(looked(runs))
+    assert workspace.marks.keep(workspace.index.snapshot.runs[0], note="mine")[0] is None
+    assert [file.name for file in marks.iterdir()] == ["public.json"]
+    assert [path.stat().st_mode & 0o777 for path in (marks, marks / "public.json")] == [
+        *(0o755, 0o644)
+    ]
+
+
+def test_names_of_files_that_another_user_has_put_there_steer_no_terminal(home, runs, caplog):
+    workspace = Workspace(looked(runs))
+    first = workspace.index.snapshot.runs[0]
+    workspace.marks.keep(first, star=True)
+    workspace.names.keep("a", label="mine")
+    for directory in (workspace.marks.path, workspace.names._paths[0]):
+        file = directory / "\x1b[31m.json"
+        file.write_text("{}")
+        os.chown(file, OTHER, OTHER)
+    assert workspace.marks.get(first).star
+    assert len(workspace.marks.of([first])) == len(workspace.names.all()) == 1
+    told = "\n".join(record.getMessage() for record in caplog.records)
+    assert "\\x1b[31m" in told
+    assert "\x1b" not in told
+
+
+def test_a_directory_of_another_user_is_not_looked_through(home, runs, caplog):
+    for name in ("marks", f"groups/{group_names._digest('/')}"):
+        directory = home / "data/exptools" / name
+        directory.mkdir(parents=True)
+        (directory / "0.json").write_text("{}")
+        os.chown(directory, OTHER, OTHER)
+    workspace = Workspace(looked(runs))
+    assert workspace.marks.hidden_places() == frozenset()
+    assert workspace.names.all() == {}
+    assert caplog.text == ""
 
 
 def shown(index: Index) -> tuple[list[str], list[float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shlex
 from collections.abc import Sequence
@@ -39,6 +40,8 @@ class PbsHandler(ClusterHandlerBase):
         self, log_dir: str, script_name: str, run_ID: int, call_command: Sequence[str]
     ) -> str:
         """See the base class."""
+        if "\n" in log_dir:  # what follows would be a line of the script
+            raise OSError(errno.EINVAL, "PBS takes no path with a line feed", log_dir)
         name = re.sub(r"\W", "_", script_name, flags=re.ASCII)[:_LONGEST_NAME]
         logs = [f"{log_dir}/run_{run_ID}.{stream}" for stream in ("stdout", "stderr")]
         for log in logs:

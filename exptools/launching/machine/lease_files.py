@@ -16,6 +16,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from exptools.launching.machine.lock_owners import (
@@ -241,9 +242,10 @@ def _read_record(descriptor: int) -> Any:
 
 def _plain(text: object) -> str:
     # Another user wrote it, and it goes to our user's terminal.
-    return visible(str(text))[:_SHOWN]
+    return visible(str(text)[:_SHOWN])[:_SHOWN]
 
 
+@lru_cache(maxsize=64)
 def _user(uid: int) -> str:
     import pwd
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+
+_MOST_LISTED = 2**20  # bytes of all locks of the machine: the kernel takes ever longer for more
+_LONGEST_COMMAND = 400  # bytes that are read
 
 
 def lock_owner(descriptor: int) -> int | None:
@@ -17,7 +19,8 @@ def lock_owner(descriptor: int) -> int | None:
 def lock_owners() -> dict[str, int]:
     """The processes that have files locked, by what `file_id` says of the files."""
     try:
-        lines = Path("/proc/locks").read_text().splitlines()
+        with open("/proc/locks", "rb") as file:
+            *lines, _ = file.read(_MOST_LISTED).decode().split("\n")  # the last may be cut
     except OSError:
         return {}
     owners: dict[str, int] = {}
@@ -42,9 +45,10 @@ def uid_of(pid: int) -> int | None:
 
 
 def command_of(pid: int) -> str:
-    """What a process was started with, as it says itself; "" where that is not to be seen."""
+    """How what a process was started with begins, as it says itself; "" where nobody may see it."""
     try:
-        content = Path(f"/proc/{pid}/cmdline").read_bytes()
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            content = file.read(_LONGEST_COMMAND)
     except OSError:
         return ""
     return content.rstrip(b"\0").replace(b"\0", b" ").decode(errors="replace")

@@ -6,6 +6,7 @@ import hashlib
 import os
 import re
 from contextlib import ExitStack
+from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -13,9 +14,10 @@ from exptools.asides import written_aside
 from exptools.hints import did_you_mean
 from exptools.logging.errors import as_logging_error
 from exptools.logging.media.store import FILES, MediaRecord, make_media_dir, safe_name
-from exptools.plain_files import open_plain
+from exptools.plain_files import is_sparse, open_plain
 
 _CHUNK = 2**20  # bytes
+_MOST_ALIKE = 4  # files that may have a content: there is one, but for what others put there
 _WITH_ENDING = re.compile(r"(.+)(\.\w{1,14})", re.DOTALL)
 
 
@@ -116,6 +118,11 @@ def _find_content(home: Path, digest: str, size: int) -> Path | None:
     """The file that has this content; what a link leads to may have changed since."""
     if not home.is_dir():
         return None
-    paths = sorted(home.iterdir())
-    files = (path for path in paths if path.is_file() and path.stat().st_size == size)
-    return next((path for path in files if _hash(path, None)[0] == digest), None)
+    paths = (path for path in sorted(home.iterdir()) if path.is_file() and _may_be(path, size))
+    alike = islice(paths, _MOST_ALIKE)
+    return next((path for path in alike if _hash(path, None)[0] == digest), None)
+
+
+def _may_be(path: Path, size: int) -> bool:
+    with open(path, "rb") as file:
+        return os.fstat(file.fileno()).st_size == size and not is_sparse(file.fileno())

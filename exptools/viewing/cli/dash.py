@@ -48,7 +48,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = _parser().parse_args(arguments)
     try:
-        leave_out_those_of_here()
         roots, access = chosen_roots(given.roots), _access(given)
         return _serve(
             roots, access, given.port, open_browser=given.open, show_secrets=given.show_secrets
@@ -179,6 +178,7 @@ def _serve(
                 for line in [*map(str, hidden), no_runs(roots, kept)]:
                     print(visible(f"exptools-dash: {line}"), file=sys.stderr)
                 return 1
+            leave_out_those_of_here()
             index = Index(roots, show_secrets=show_secrets)
             looked = _search(index)  # while Dash is imported
             from exptools.viewing.app.server import listen, serve

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from io import TextIOWrapper
 
+from exptools.viewing.cli.commands import FIGURE
 from exptools.viewing.cli.parser import parse
 from exptools.viewing.cli.roots import missing_package
 from exptools.viewing.cli.settings_of_matplotlib import leave_out_those_of_here
@@ -33,7 +34,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter shows a stand-in
     try:
         command = parse(arguments)
-        leave_out_those_of_here()
+        if command.output.kind == FIGURE:
+            leave_out_those_of_here()
         # What it does needs the extra, which the help does not.
         actions = import_module(f"exptools.viewing.cli.{command.module}")
         getattr(actions, command.action)(command)

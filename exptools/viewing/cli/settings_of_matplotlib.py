@@ -7,21 +7,17 @@ from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
-NAME = "matplotlibrc"  # Matplotlib reads it when it is imported, and runs some of what it says
-
 
 def leave_out_those_of_here() -> None:
     """Import Matplotlib from another directory, so that it never reads the settings of this one.
 
-    The directory in which one looks at somebody's runs may be his, and our figures need none of
-    them. Where there are none, nothing is imported: that takes time.
+    It runs some of what stands in a ``matplotlibrc``. The directory in which one looks at
+    somebody's runs may be his, also hours later, and our figures need none of it.
     """
-    if not os.path.lexists(NAME):
-        return
     here = os.getcwd()
     os.chdir(Path(__file__).parent)
     try:
-        with suppress(ImportError):  # the command says so, if it draws at all
+        with suppress(ImportError):  # who draws says so
             import_module("matplotlib")
     finally:
         os.chdir(here)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from exptools.viewing.memo import Memo
 from exptools.viewing.wording import escape_invalid_unicode
 from exptools.visible import visible_lines
 
@@ -40,14 +40,20 @@ class Override(NamedTuple):
     value: Any  # None where it is removed
 
 
-@lru_cache(4096)
 def parse_override(text: str) -> Override | None:
     """Read ``lr=0.1``, ``+model.hidden=[64,64]`` or ``~key``; None where it is none of these."""
+    return _PARSED[text]
+
+
+def _parsed(text: str) -> Override | None:
     match = _OVERRIDE.fullmatch(text)
     if match is None or (match["value"] is None and match["sign"] != "~"):
         return None
     value = None if match["value"] is None else parse_value(match["value"])
     return Override(match["sign"] or "", visible_lines(match["key"]), value)
+
+
+_PARSED = Memo(_parsed)
 
 
 def parse_value(text: str) -> Any:

@@ -30,6 +30,7 @@ from exptools.visible import visible_lines
 
 LITTLE_WORK = 100_000  # of resolving, where it was too much for another job of the sweep
 MAX_NAMES = 2**20  # characters of the dotted keys of a config
+MOST_MERGED = 2**19  # leaves of configs that are remembered as wholes
 
 NOTHING_DERIVED = frozenset[str]()
 NO_CONFIG: Mapping[str, Any] = MappingProxyType({})
@@ -69,6 +70,7 @@ class YamlParser:
         self._first: dict[tuple[str, ...], _Section] = {}  # with these keys
         # A config of sections that are the first of their kind, with no key in common.
         self._merged_first: dict[tuple[_Section, ...], Mapping[str, Any]] = {}
+        self._merged_leaves = 0  # in all of these
 
     def cut(self, text: str) -> list[str]:
         """The lines of a text cut before each top-level key; whole where that is not safe."""
@@ -129,6 +131,10 @@ class YamlParser:
         return config
 
     def _section(self, text: str) -> _Section:
+        if not self._sections:  # emptied, for they were too many
+            self._first.clear()
+            self._too_much.clear()
+            self._forget_merged()
         leaves, values = _parse_yaml(text)
         interpolated = tuple(key for key, leaf in leaves.items() if is_interpolated(leaf))
         first = self._first.get(tuple(leaves))
@@ -155,12 +161,19 @@ class YamlParser:
             merged = {key: leaf for part in firsts for key, leaf in part.leaves.items()}
             if len(merged) < sum([len(part.leaves) for part in parts]):  # the last of each counts
                 return {key: leaf for part in parts for key, leaf in part.leaves.items()}
+            if self._merged_leaves + len(merged) > MOST_MERGED:
+                self._forget_merged()
             self._merged_first[firsts] = merged
+            self._merged_leaves += len(merged)
         leaves = dict(merged)
         for part in parts:
             if part.changes:
                 leaves |= part.changes
         return leaves
+
+    def _forget_merged(self) -> None:
+        self._merged_first.clear()
+        self._merged_leaves = 0
 
 
 def _config(

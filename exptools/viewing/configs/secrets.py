@@ -8,10 +8,12 @@ secret is, ``secret_keys`` says.
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import threading
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
@@ -29,12 +31,14 @@ from exptools.viewing.configs.key_values import (
 )
 from exptools.viewing.configs.secret_keys import HIDE, SecretKeys
 from exptools.viewing.configs.values import comparison_key, segments
+from exptools.viewing.memo import MOST_LETTERS, letters_of
 from exptools.viewing.wording import shortened
 
 SHORTEST = 6  # characters of a secret that is looked for in other texts, too
 _SHORT_WORK = 50_000  # characters times characters, which always take but a moment
 _LONG_TEXT = 30_000  # characters from which on CPython looks for any text in linear time
 MOST = 500  # such secrets of a run, each as often as it can be written
+MOST_COUNTED = 100_000  # secrets of all runs
 MOST_CUTS = 4  # of an error's words: its own, and those of what caused it
 # What stands for a secret until all are found: nobody writes it, and it is no part of another one.
 _FIRST = 0x100000
@@ -48,16 +52,33 @@ Mask = Callable[[str, Any], str]  # what stands for the value of a key
 
 
 class _Numbers:
-    """A number for each secret of a key: the same for it in all of this process."""
+    """A number for each secret of a key: the same for it in all of this process.
+
+    A file may say others each second: the first ones are counted, and any other one has a number
+    that is made of it, in a way that nobody knows who does not know this process.
+    """
 
     def __init__(self) -> None:
-        self._numbers: dict[str, dict[Hashable, int]] = {}  # by the last part of the key
+        self._numbers: dict[bytes, dict[bytes, int]] = {}  # by the last part of the key
+        self._counted = 0
+        self._process = os.urandom(32)
         self._lock = threading.Lock()
 
     def of(self, key: str, secret: Any) -> int:
+        name, text = self._digest(_last(key)), self._digest(repr(comparison_key(secret)))
         with self._lock:
-            numbers = self._numbers.setdefault(_last(key), {})
-            return numbers.setdefault(comparison_key(secret), len(numbers) + 1)
+            numbers = self._numbers.get(name, {})
+            if text in numbers:
+                return numbers[text]
+            if self._counted >= MOST_COUNTED:
+                return int.from_bytes(text[:6], "big") + MOST_COUNTED
+            self._counted += 1
+            number = self._numbers.setdefault(name, numbers)[text] = len(numbers) + 1
+            return number
+
+    def _digest(self, text: str) -> bytes:
+        content = text.encode(errors="surrogatepass")
+        return hashlib.blake2b(content, key=self._process, digest_size=16).digest()
 
 
 _NUMBERS = _Numbers()
@@ -79,18 +100,25 @@ class Secrets:
         self._hides = self._keys.hiding  # by key
         self._known: set[str] = set()  # keys that were met
         self._hidden: set[str] = set()  # those of them that hide their values
+        self._letters = 0  # of these
         self.mentions = self._keys.mentioned
 
     def are_in(self, config: Mapping[str, Any]) -> bool:
         """Whether a config by dotted keys may have secrets: soon said, for there are many."""
         if not self._known.issuperset(config):
-            self._hidden.update(filter(self._hides.__getitem__, config))
-            self._known.update(config)
+            self._meet(config.keys() - self._known)
         if not config.keys().isdisjoint(self._hidden):
             return True
         if _NESTED.isdisjoint(map(type, config.values())):
             return False
         return any(self._are_within(value) for value in config.values() if type(value) in _NESTED)
+
+    def _meet(self, keys: Collection[str]) -> None:
+        self._letters += sum(map(letters_of, keys))
+        if self._letters > MOST_LETTERS:  # as a Memo is emptied
+            self._known, self._hidden, self._letters = set(), set(), 0
+        self._hidden.update(filter(self._hides.__getitem__, keys))
+        self._known.update(keys)
 
     def may_be_in(self, name: str) -> bool:
         """Whether a name may say a secret: soon said."""

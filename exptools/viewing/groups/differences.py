@@ -82,13 +82,13 @@ def compare(left: Sequence[Run], right: Sequence[Run]) -> SweepComparison:
     in, be it one value a sweep or, like a directory, another in each run.
     """
     values = {key: (_values(left, key), _values(right, key)) for key in varying((*left, *right))}
-    common = [key for key, (one, other) in values.items() if one.keys() & other.keys()]
+    common = {key: None for key, (one, other) in values.items() if one.keys() & other.keys()}
     differences = tuple(
         Difference(key, tuple(one.values()), tuple(other.values()))
         for key, (one, other) in values.items()
         if key not in common
     )
-    return SweepComparison(differences, tuple(common), *_match(left, right, common))
+    return SweepComparison(differences, tuple(common), *_match(left, right, tuple(common)))
 
 
 def compare_sweeps(runs: Sequence[Run], left: str | int, right: str | int) -> SweepComparison:

@@ -13,6 +13,8 @@ from exptools.viewing.configs.secrets import MOST, Secret, Secrets
 from exptools.viewing.memo import Memo
 from exptools.viewing.run import Fault, Run, Source
 
+MOST_NAMES = 100_000  # of runs with something hidden in them that are remembered
+
 
 class HiddenSecrets:
     """Hides what ``secrets`` says in runs; ``None`` shows all."""
@@ -36,6 +38,9 @@ class HiddenSecrets:
         self._changed = {}
         shown = [self._shown(run, before) if may_have(run) else run for run in runs]
         self._read = {one.name: run for run, one in self._changed.values()}
+        if len(self._names) > MOST_NAMES:  # those that runs had once
+            now = {run.name for run, _ in self._changed.values()}
+            self._names = {called: name for called, name in self._names.items() if name in now}
         return shown
 
     def faults(self, faults: Iterable[Fault], run: Run | None = None) -> tuple[Fault, ...]:

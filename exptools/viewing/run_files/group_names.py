@@ -22,9 +22,10 @@ from typing import Any
 from platformdirs import user_data_path
 
 from exptools.plain_json import parse_json
-from exptools.viewing.cache_files import make_private, read_kept, write_privately
+from exptools.viewing.cache_files import expect_own, make_private, read_kept, write_privately
 from exptools.viewing.configs.secrets import has_hidden
 from exptools.viewing.configs.values import comparison_key
+from exptools.visible import visible
 
 MAX_LABEL = 200  # characters
 _MAX_FILE = 2**16  # bytes
@@ -66,6 +67,7 @@ class GroupNames:
         names: dict[str, OwnName] = {}
         for path in reversed(self._paths):
             try:
+                expect_own(path)
                 files = sorted(path.glob("*.json"))
             except OSError:
                 continue
@@ -128,5 +130,7 @@ def _read(file: Path) -> tuple[str, OwnName] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError) as error:
-        logging.getLogger(__name__).warning("%s is no name of a group: %s", file, error)
+        logging.getLogger(__name__).warning(
+            "%s is no name of a group: %s", visible(str(file)), visible(str(error))
+        )
         return None

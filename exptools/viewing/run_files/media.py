@@ -198,6 +198,7 @@ def _item(record: Any) -> Item:
         raise ValueError("no such kind or step")
     if (
         type(size) is not int
+        or abs(size) > _LARGEST
         or type(wall_time) not in (int, float)
         or not abs(wall_time) <= _LARGEST
     ):

@@ -21,9 +21,10 @@ from typing import Any
 from platformdirs import user_data_path
 
 from exptools.plain_json import parse_json
-from exptools.viewing.cache_files import make_private, read_kept, write_privately
+from exptools.viewing.cache_files import expect_own, make_private, read_kept, write_privately
 from exptools.viewing.configs.values import MISSING
 from exptools.viewing.run import Run
+from exptools.visible import visible
 
 MAX_NOTE = 10_000  # characters
 MAX_TAG, MAX_TAGS = 60, 40  # characters of a tag, and tags of a run
@@ -148,6 +149,7 @@ class UserMarks:
     def _records(self) -> dict[str, Mark]:
         """All marks by where their runs are; a file is read again only if it has changed."""
         try:
+            expect_own(self.path)
             with os.scandir(self.path) as entries:
                 files = sorted((e for e in entries if e.name.endswith(".json")), key=_name)
         except OSError:
@@ -228,5 +230,7 @@ def _read(file: Path) -> tuple[str, Mark] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, LookupError, AttributeError) as error:
-        logging.getLogger(__name__).warning("%s is no mark of a run: %s", file, error)
+        logging.getLogger(__name__).warning(
+            "%s is no mark of a run: %s", visible(str(file)), visible(str(error))
+        )
         return None

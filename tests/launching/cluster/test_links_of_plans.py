@@ -115,6 +115,14 @@ def test_a_script_of_pbs_and_its_logs_go_through_no_link(tmp_path: Path, linked:
     assert precious.read_text() == "mine"
 
 
+def test_a_line_feed_in_the_name_of_a_directory_begins_no_line_of_a_script(tmp_path: Path) -> None:
+    log_dir = tmp_path / "x\nid > run;"
+    log_dir.mkdir()
+    with pytest.raises(OSError, match="PBS takes no path with a line feed"):
+        PbsHandler().make_script(str(log_dir), "train", 0, ["true"])
+    assert not names(log_dir)
+
+
 def test_nothing_of_another_run_is_removed_before_a_job_begins(tmp_path: Path) -> None:
     mine, copied = tmp_path / "mine", tmp_path / "copied"
     write_status(mine, Status(State.COMPLETED))

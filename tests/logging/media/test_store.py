@@ -9,7 +9,9 @@ import threading
 
 import pytest
 
+from exptools import plain_files
 from exptools.logging.errors import LoggingError
+from exptools.logging.media import artifacts
 from exptools.logging.media.store import (
     EncodedMedium,
     MediaStore,
@@ -278,6 +280,34 @@ def test_the_same_content_is_stored_once(run, model, read_index):
     assert len({record.path for record in records}) == 1
     assert len([path for path in (run / "media" / "files").rglob("*") if path.is_file()]) == 1
     assert [record.tag for record in read_index(run)] == ["a", "b", "c"]
+
+
+def test_files_that_others_have_put_beside_a_content_are_not_all_read(run, model, monkeypatch):
+    home = run / "media/files" / hashlib.sha256(b"weights").hexdigest()[:16]
+    home.mkdir(parents=True)
+    for number in range(20):
+        (home / f"a{number}").write_bytes(b"strange")
+    hashed, real = [], artifacts._hash
+    monkeypatch.setattr(
+        artifacts, "_hash", lambda path, copy: hashed.append(path) or real(path, copy)
+    )
+    record = store_file(run, "a", model, 1, 0.0)
+    assert (run / record.path).read_bytes() == b"weights"
+    assert len(hashed) < 10
+
+
+def test_a_file_of_holes_is_not_read_for_a_content(run, model, monkeypatch):
+    monkeypatch.setattr(plain_files, "LARGE", 1)
+    home = run / "media/files" / hashlib.sha256(b"weights").hexdigest()[:16]
+    home.mkdir(parents=True)
+    with open(home / "a", "wb") as file:
+        file.truncate(7)
+    hashed, real = [], artifacts._hash
+    monkeypatch.setattr(
+        artifacts, "_hash", lambda path, copy: hashed.append(path) or real(path, copy)
+    )
+    store_file(run, "a", model, 1, 0.0)
+    assert hashed == [model]
 
 
 def test_what_a_link_leads_to_is_what_is_linked(run, model):

@@ -9,14 +9,21 @@ import pytest
 from tests.viewing.samples import write_sweep
 
 PLOT = """
+os.rename("settings", "matplotlibrc")
 from exptools.viewing.cli.main import main
 sys.exit(main(["plot", "outputs", "--out", "curves.svg"]))
 """
-# What a server draws when it is asked for a figure.
+# A server that is asked for a figure hours after it was started.
 SERVE = """
-from exptools.viewing.cli import dash
-dash._serve = lambda roots, *_, **__: xv.load(*roots).curves("loss").paper(out="curves.svg") and 0
-sys.exit(dash.main(["outputs"]))
+from exptools.viewing.app import server
+from exptools.viewing.cli.dash import main
+
+def serve(*_, **__):
+    os.rename("settings", "matplotlibrc")
+    xv.load("outputs").curves("loss").paper(out="curves.svg")
+
+server.serve = serve
+sys.exit(main(["outputs", "--port", "0"]))
 """
 
 
@@ -24,13 +31,13 @@ sys.exit(dash.main(["outputs"]))
 @pytest.mark.parametrize("kind", ["text", "pipe"])
 def test_a_command_draws_without_the_settings_of_the_current_directory(tmp_path, command, kind):
     write_sweep(tmp_path / "outputs", steps=5)
-    settings = tmp_path / "matplotlibrc"
+    settings = tmp_path / "settings"
     if kind == "pipe":
         os.mkfifo(settings)
     else:
         settings.write_text("bogus\x1b]0;a title\x07: 3\n")
     done = subprocess.run(
-        [sys.executable, "-c", f"import sys\nimport exptools.viewing as xv\n{command}"],
+        [sys.executable, "-c", f"import os, sys\nimport exptools.viewing as xv\n{command}"],
         cwd=tmp_path,
         env=os.environ | {"PYTHONPATH": os.getcwd()},
         stderr=subprocess.PIPE,

@@ -89,6 +89,7 @@ def test_the_index_of_a_later_attempt_is_read_from_its_start(tmp_path):
         line(tag="\ud800"),
         line(wall_time=float("nan")),
         line(size="1"),
+        line(size=10**400),
     ],
 )
 def test_a_line_that_makes_no_sense_is_counted_and_the_others_stay(tmp_path, bad):

@@ -209,11 +209,12 @@ def left_out(workspace: Workspace, run: Run) -> str:
     try:
         git = read(workspace, run, PROVENANCE_FILE, _git)
         names = [f"{one['path']}: {one['reason']}" for one in git["left_out"]] if git else []
-        more = int(git.get("left_out_count", 0)) - len(names) if git else 0
+        count = git.get("left_out_count") if git else None
     except (Unreadable, LookupError, TypeError, ValueError, RecursionError):  # not one of ours
         return ""
     if not names:
         return ""
+    more = count - len(names) if type(count) is int else 0
     end = [f"and {more:,} more"] if more > 0 else []
     return visible_lines("\n".join(["Not in these changes:", *names[:MAX_LINES], *end]))
 

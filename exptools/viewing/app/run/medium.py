@@ -134,7 +134,11 @@ def _figure(logged: _Logged) -> Component:
     from plotly.io.json import to_json_plotly
 
     figure = logged.read(lambda file: untrusted_figure(read_object(file)))
-    attributes: Any = {"data-figure": to_json_plotly(figure), "data-run": logged.run.name}
+    try:
+        content = to_json_plotly(figure)
+    except (TypeError, ValueError, RecursionError) as error:  # JSON of browsers has less in it
+        raise Unreadable(f"{logged.item.path} cannot be sent: {error}.") from error
+    attributes: Any = {"data-figure": content, "data-run": logged.run.name}
     return html.Div(className="run-plotly", **attributes)
 
 

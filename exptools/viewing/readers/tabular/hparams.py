@@ -20,6 +20,7 @@ from exptools.viewing.signatures import Signature
 
 HPARAMS = "hparams.yaml"
 MAX_HPARAMS = 2**18  # bytes
+REMEMBERED = 512  # files
 _LONGEST = 40  # characters of a setting in a name
 _SECRET = SecretKeys()
 
@@ -61,7 +62,7 @@ def label(settings: Mapping[str, Any]) -> str:
     return text if len(text) <= _LONGEST and "/" not in text else ""
 
 
-@lru_cache(4096)
+@lru_cache(REMEMBERED)
 def text_of(path: str, _: Signature) -> str:
     """The text of such a file; "" where it cannot be read."""
     try:
@@ -70,7 +71,7 @@ def text_of(path: str, _: Signature) -> str:
         return ""
 
 
-@lru_cache(4096)
+@lru_cache(REMEMBERED)
 def _settings(path: str, signature: Signature) -> Mapping[str, Any]:
     """What of a file's settings tells trainings apart."""
     try:

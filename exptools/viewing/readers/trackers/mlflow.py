@@ -169,7 +169,8 @@ def _meant(text: str) -> Any:
         return int(stripped)
     if _FLOAT.fullmatch(stripped):
         return float(stripped)
-    if stripped[:1] not in _BRACKETS or len(stripped) > _LONGEST:
+    # Python writes nothing that cannot be printed, and where it reads that it warns of it as it is.
+    if stripped[:1] not in _BRACKETS or len(stripped) > _LONGEST or not stripped.isprintable():
         return text
     try:
         value = ast.literal_eval(stripped)

@@ -1,6 +1,7 @@
 """The tab of one run without a browser: what its callbacks answer."""
 
 import json
+import math
 import threading
 from functools import partial
 from pathlib import Path
@@ -175,6 +176,14 @@ def test_a_medium_outside_of_the_run_or_gone_is_a_sentence(workspace, kind, tmp_
         assert "secret" not in text_of(shown)
 
 
+@pytest.mark.parametrize("odd", ["9" * 20, '"\\ud800"', "[" * 300 + "]" * 300])
+def test_a_figure_that_cannot_be_sent_is_a_sentence(workspace, odd):
+    path = workspace.run("sweep/0").directory / "media/figure.json"
+    write_atomic(path, f'{{"data": [{{"type": "bar", "customdata": [{odd}]}}]}}'.encode())
+    shown = shown_medium(workspace, "media/figure.json", "figure")
+    assert "media/figure.json cannot be " in text_of(shown)
+
+
 @pytest.mark.parametrize("shape", ["list", "long"])
 def test_no_hparams_say_a_secret_whatever_their_shape(workspace, shape):
     hparams = {"api_key": "sk-abcdef", "more": "x" * (200_000 if shape == "long" else 1)}
@@ -293,11 +302,14 @@ def test_what_hydra_has_saved_may_be_broken(tmp_path):
 
 def test_what_the_changes_in_the_code_lack_is_said_before_them(tmp_path):
     run = write_run(tmp_path / "runs" / "0", {})
-    git = {"left_out": [{"path": "model.pt", "reason": "binary"}], "left_out_count": 3}
+    git = {"left_out": [{"path": "model.pt", "reason": "binary"}], "left_out_count": math.inf}
     (run / PROVENANCE_FILE).parent.mkdir(exist_ok=True)
     (run / PROVENANCE_FILE).write_text(json.dumps({"git": git}))
     workspace = Workspace(indexed(tmp_path / "runs"))
     (shown_one,) = workspace.index.snapshot.runs
+    assert config.patch_text(workspace, shown_one) == "Not in these changes:\nmodel.pt: binary"
+    git = {"left_out": [{"path": "model.pt", "reason": "binary"}], "left_out_count": 3}
+    (run / PROVENANCE_FILE).write_text(json.dumps({"git": git}))
     lacks = "Not in these changes:\nmodel.pt: binary\nand 2 more"
     assert config.patch_text(workspace, shown_one) == lacks
     (run / PATCH_FILE).write_text("+new")

@@ -250,3 +250,10 @@ def test_a_link_put_in_the_place_of_params_while_they_are_read_leads_to_nobodys_
     found = only_run(tmp_path / "mlruns")
     assert "PRIVATE KEY" not in repr(found.config)
     assert "cannot be read" in "".join(map(str, found.faults))
+
+
+def test_a_text_with_control_characters_is_no_value_of_pythons(tmp_path, recwarn):
+    text = "['\\\x1b[31m']"  # new versions of Python warn of it, as it is, on the terminal
+    write(write_store(tmp_path), {"params/odd": text})
+    assert only_run(tmp_path).config["odd"] == text
+    assert not recwarn.list
