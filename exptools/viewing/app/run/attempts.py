@@ -12,7 +12,7 @@ from dash.development.base_component import Component
 
 from exptools.rundir import STEP
 from exptools.viewing.app.run import tables
-from exptools.viewing.app.run.reading import shown_run
+from exptools.viewing.app.run.reading import FAILED, instead, shown_run
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.index import Index
 from exptools.viewing.run import Run
@@ -34,6 +34,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         Output(_CARD, "className"),
         Input("run-shown", "data"),
         Input("version", "data"),
+        on_error=instead((asdict(tables.Table(sentence=FAILED)), "card")),
         prevent_initial_call=True,
     )(partial(show_attempts, workspace))
 

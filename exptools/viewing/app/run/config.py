@@ -14,7 +14,15 @@ from dash.development.base_component import Component
 from exptools.plain_json import parse_json
 from exptools.rundir import HYDRA_OVERRIDES, HYDRA_SETTINGS, PATCH_FILE, PROVENANCE_FILE
 from exptools.viewing.app.run import tables
-from exptools.viewing.app.run.reading import Unreadable, group_of, is_sweep_run, read, shown_run
+from exptools.viewing.app.run.reading import (
+    FAILED,
+    Unreadable,
+    group_of,
+    instead,
+    is_sweep_run,
+    read,
+    shown_run,
+)
 from exptools.viewing.app.widgets import MAX_OPTIONS, card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.configs.secrets import has_hidden
@@ -91,6 +99,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         Output("run-differences-table", "data"),
         shown,
         Input("run-compare", "value"),
+        on_error=instead(asdict(tables.Table(sentence=FAILED))),
         prevent_initial_call=True,
     )(partial(show_differences, workspace))
     app.callback(
@@ -100,6 +109,7 @@ def register(app: Dash, workspace: Workspace) -> None:
         shown,
         Input("run-patch-open", "n_clicks"),
         State("run-patch", "children"),
+        on_error=instead((FAILED, HIDDEN, "")),
         prevent_initial_call=True,
     )(partial(show_commands, workspace))
 

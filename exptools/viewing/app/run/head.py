@@ -16,7 +16,7 @@ from dash.development.base_component import Component
 
 from exptools.rundir import Status
 from exptools.units import format_bytes, format_duration
-from exptools.viewing.app.run.reading import shown_run
+from exptools.viewing.app.run.reading import FAILED, instead, shown_run
 from exptools.viewing.app.states import STATE_WORDS, state_class
 from exptools.viewing.app.widgets import SELECT, labelled
 from exptools.viewing.app.workspace import Workspace
@@ -71,6 +71,7 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks) -> None:
         Input("run-clock", "n_intervals"),
         Input("run-clock", "disabled"),
         Input("version", "data"),
+        on_error=instead(([], [], FAILED)),
         prevent_initial_call=True,
     )(partial(show_status, workspace))
     note: Any = {"type": "run-note", "run": ALL}

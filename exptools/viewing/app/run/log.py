@@ -13,7 +13,7 @@ from dash.development.base_component import Component
 
 from exptools.rundir import State as RunState
 from exptools.units import format_bytes
-from exptools.viewing.app.run.reading import Unreadable, read, shown_run
+from exptools.viewing.app.run.reading import FAILED, Unreadable, instead, read, shown_run
 from exptools.viewing.app.widgets import card, in_browser, labelled
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
@@ -115,6 +115,7 @@ def register(app: Dash, workspace: Workspace) -> None:
             ],
         },
         state={"before": State("run-log-shown", "data")},
+        on_error=instead(empty_log() | {"note": FAILED}),
         prevent_initial_call=True,
     )(partial(show_log, workspace))
     in_browser(
@@ -135,6 +136,11 @@ def show_log(workspace: Workspace, *, run: Any, log: str | None, events: Any, be
     return answer(workspace, shown, log, str(ctx.triggered_id), had)
 
 
+def empty_log() -> dict[str, Any]:
+    """The outputs without a log."""
+    return {"lines": asdict(Lines()), "note": "", "logs": [], "log": None, "shown": None}
+
+
 def answer(
     workspace: Workspace, run: Run, name: str | None, asked: str, before: ShownLog | None
 ) -> Any:
@@ -144,7 +150,7 @@ def answer(
     """
     names = _names(run)
     chosen = name if name in names else next(iter(names), None)
-    empty = {"lines": asdict(Lines()), "logs": names, "log": chosen, "shown": None}
+    empty = empty_log() | {"logs": names, "log": chosen}
     if chosen is None:
         ended = run.state is not None and run.state.ended
         return empty | {"note": "It left no log." if ended else "Nothing yet."}

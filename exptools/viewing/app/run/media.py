@@ -12,7 +12,7 @@ from dash import ALL, MATCH, Dash, Input, Output, State, ctx, dcc, html, no_upda
 from dash.development.base_component import Component
 
 from exptools.viewing.app.run.medium import Url, medium
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, shown_run
+from exptools.viewing.app.run.reading import FAILED, MediaCache, Unreadable, instead, shown_run
 from exptools.viewing.app.run.tables import sentence
 from exptools.viewing.app.served_files import file_url
 from exptools.viewing.app.widgets import card, labelled, theme_of
@@ -64,6 +64,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
                 "sliders": [State(sliders, name) for name in ("value", "id", "max")],
             }
         },
+        on_error=instead({"cards": [], "note": FAILED, "class_name": "card", "stamp": None}),
         prevent_initial_call=True,
     )(partial(show_media, workspace, cache, url))
     slider = {"type": "run-slider", "tag": MATCH}
@@ -74,6 +75,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
         State(slider, "id"),
         State("run-shown", "data"),
         State("run-colors", "data"),
+        on_error=instead((sentence(FAILED), no_update)),
         prevent_initial_call=True,
     )(partial(show_step, workspace, cache, url))
 

@@ -8,15 +8,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, TypeVar
 
+from flask import current_app
+
 from exptools.hints import suggestion
 from exptools.rundir import MEDIA_INDEX
 from exptools.viewing.app.served_files import NotServedError, open_served
+from exptools.viewing.app.serving.shapes import MalformedError
 from exptools.viewing.app.workspace import Workspace
 from exptools.viewing.run import Run
 from exptools.viewing.run_files.media import MediaIndex
 from exptools.visible import visible_lines
 
 T = TypeVar("T")
+FAILED = "This cannot be shown: see what exptools-dash says in its terminal."
 REMEMBERED = 16  # runs whose indexes of media are kept in any case, others up to
 MOST_KEPT = 64 * 2**20  # bytes of these indexes, all together
 
@@ -26,6 +30,18 @@ class Unreadable(Exception):
 
     def __init__(self, sentence: str) -> None:
         super().__init__(visible_lines(sentence))
+
+
+def instead(outputs: Any) -> Callable[[Exception], Any]:
+    """What a callback says with these outputs if it fails: what is there may be another run's."""
+
+    def answer(error: Exception) -> Any:
+        if isinstance(error, MalformedError):  # what was asked is nothing
+            raise error
+        current_app.logger.error("a callback fails", exc_info=error)
+        return outputs
+
+    return answer
 
 
 def shown_run(workspace: Workspace, shown: Mapping[str, Any] | None) -> Run | None:

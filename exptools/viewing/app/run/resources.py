@@ -11,7 +11,14 @@ from dash.development.base_component import Component
 
 from exptools.rundir import SNAPSHOTS_DIR, USAGE_FILE
 from exptools.viewing.app.run import tables
-from exptools.viewing.app.run.reading import MediaCache, Unreadable, read, shown_run
+from exptools.viewing.app.run.reading import (
+    FAILED,
+    MediaCache,
+    Unreadable,
+    instead,
+    read,
+    shown_run,
+)
 from exptools.viewing.app.served_files import file_url
 from exptools.viewing.app.widgets import STILL, theme_of
 from exptools.viewing.app.workspace import Workspace
@@ -43,6 +50,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
     """Tie the card to the run that is shown."""
     for name in TABLES:
         tables.register(app, name)
+    empty = asdict(tables.Table())
     app.callback(
         output={
             "usage": Output("run-usage", "children"),
@@ -56,6 +64,7 @@ def register(app: Dash, workspace: Workspace, cache: MediaCache) -> None:
             "colors": Input("run-colors", "data"),
         },
         state={"before": State("run-stamps", "data")},
+        on_error=instead({"usage": FAILED, "snapshots": empty, "files": empty, "stamps": None}),
         prevent_initial_call=True,
     )(partial(show_resources, workspace, cache, app))
 

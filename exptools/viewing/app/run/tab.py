@@ -18,7 +18,14 @@ from dash import Dash, Input, Output, State, dcc, html, no_update
 from dash.development.base_component import Component
 
 from exptools.viewing.app.run import attempts, config, head, log, media, resources
-from exptools.viewing.app.run.reading import MediaCache, is_live, latest_run, no_such_run
+from exptools.viewing.app.run.reading import (
+    FAILED,
+    MediaCache,
+    instead,
+    is_live,
+    latest_run,
+    no_such_run,
+)
 from exptools.viewing.app.view import View
 from exptools.viewing.app.widgets import in_browser
 from exptools.viewing.app.workspace import Workspace
@@ -64,6 +71,11 @@ def register(app: Dash, workspace: Workspace, marks: UserMarks, cache: MediaCach
         },
         inputs={"data": Input("run-view", "data"), "version": State("version", "data")},
         state={"before": State("run-shown", "data")},
+        on_error=instead(
+            dict.fromkeys(("run", "partners"), no_update)
+            | {"shown": {"name": "", "config": "", "listed": ""}, "config": [], "runs": no_update}
+            | {"sentence": FAILED, "class_name": "run-hidden", "stands": True}
+        ),
         prevent_initial_call=True,
     )(partial(show_run, workspace))
     in_browser(

@@ -6,6 +6,8 @@ import logging
 import pytest
 
 from exptools.viewing.app import create_app
+from exptools.viewing.app.run import attempts, config, head, log, media, resources, tab
+from exptools.viewing.app.run.reading import FAILED
 from exptools.viewing.app.serving.questions import PROPERTIES, STORES
 from exptools.viewing.app.view import View
 from tests.viewing.samples import indexed, write_run
@@ -200,6 +202,29 @@ def asked_of(app, beginning):
         "state": list(map(empty, declared["state"])),
         "changedPropIds": [f"{first['id']}.{first['property']}"],
     }
+
+
+@pytest.mark.parametrize(
+    ("beginning", "module"),
+    [
+        ("..run-shown", tab),
+        ("..run-facts", head),
+        ("..run-log-new", log),
+        ("..run-media-cards", media),
+        ("..run-commands", config),
+        ("run-differences-table", config),
+        ("..run-attempts-table", attempts),
+        ("..run-usage", resources),
+    ],
+)
+def test_a_failure_in_the_tab_of_a_run_leaves_nothing_of_the_run_before(
+    app, monkeypatch, caplog, beginning, module
+):
+    monkeypatch.setattr(module, "View" if module is tab else "shown_run", None)
+    answer = app.server.test_client().post(ROUTE, json=asked_of(app, beginning), base_url=HERE)
+    assert answer.status_code == 200
+    assert FAILED in answer.text
+    assert "'NoneType' object" in caplog.text
 
 
 SLIDER = {"id": {"type": "run-slider", "tag": "x"}, "property": "value", "value": 0}
