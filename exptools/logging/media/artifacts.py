@@ -124,5 +124,8 @@ def _find_content(home: Path, digest: str, size: int) -> Path | None:
 
 
 def _may_be(path: Path, size: int) -> bool:
-    with open(path, "rb") as file:
-        return os.fstat(file.fileno()).st_size == size and not is_sparse(file.fileno())
+    try:
+        with open(path, "rb") as file:
+            return os.fstat(file.fileno()).st_size == size and not is_sparse(file.fileno())
+    except OSError:  # another user's
+        return False

@@ -14,7 +14,11 @@ def leave_out_those_of_here() -> None:
     It runs some of what stands in a ``matplotlibrc``. The directory in which one looks at
     somebody's runs may be his, also hours later, and our figures need none of it.
     """
-    here = os.getcwd()
+    try:
+        here = os.getcwd()
+        os.chdir(here)
+    except OSError:  # it is gone, or nobody may enter it: then nothing of it can be read
+        return
     os.chdir(Path(__file__).parent)
     try:
         with suppress(ImportError):  # who draws says so

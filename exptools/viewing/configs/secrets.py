@@ -13,7 +13,7 @@ import json
 import os
 import re
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import islice
 from types import MappingProxyType
@@ -98,27 +98,32 @@ class Secrets:
     def __init__(self, patterns: Sequence[str] = HIDE) -> None:
         self._keys = SecretKeys(patterns)
         self._hides = self._keys.hiding  # by key
-        self._known: set[str] = set()  # keys that were met
-        self._hidden: set[str] = set()  # those of them that hide their values
+        # Keys that were met, and those of them that hide their values.
+        self._met: tuple[set[str], set[str]] = (set(), set())
         self._letters = 0  # of these
         self.mentions = self._keys.mentioned
 
     def are_in(self, config: Mapping[str, Any]) -> bool:
         """Whether a config by dotted keys may have secrets: soon said, for there are many."""
-        if not self._known.issuperset(config):
-            self._meet(config.keys() - self._known)
-        if not config.keys().isdisjoint(self._hidden):
+        known, hidden = self._met
+        if not known.issuperset(config):
+            hidden = self._meet(config)
+        if not config.keys().isdisjoint(hidden):
             return True
         if _NESTED.isdisjoint(map(type, config.values())):
             return False
         return any(self._are_within(value) for value in config.values() if type(value) in _NESTED)
 
-    def _meet(self, keys: Collection[str]) -> None:
-        self._letters += sum(map(letters_of, keys))
-        if self._letters > MOST_LETTERS:  # as a Memo is emptied
-            self._known, self._hidden, self._letters = set(), set(), 0
-        self._hidden.update(filter(self._hides.__getitem__, keys))
-        self._known.update(keys)
+    def _meet(self, config: Mapping[str, Any]) -> set[str]:
+        """Meet the keys of a config; those that hide, among others."""
+        known, hidden = self._met
+        self._letters += sum(map(letters_of, config.keys() - known))
+        if self._letters > MOST_LETTERS:  # begin anew, as a Memo does
+            known, hidden = self._met = set(), set()  # other threads look at those before
+            self._letters = sum(map(letters_of, config))
+        hidden.update(filter(self._hides.__getitem__, config))
+        known.update(config)  # now that it is known which hide
+        return hidden
 
     def may_be_in(self, name: str) -> bool:
         """Whether a name may say a secret: soon said."""
