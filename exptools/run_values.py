@@ -114,12 +114,17 @@ def write_values(path: Path, content: RunValues) -> None:
     if content.returned:
         mark["returned"] = content.returned
     values = {name: value for name, value in content.values.items() if name != MARK}
-    text = json.dumps({MARK: mark, **values}, indent=1, ensure_ascii=False)
-    encoded = text.encode(errors="replace") + b"\n"
+    # A line each, however deep they are: blanks for each level would be a hundred times as much.
+    lines = [f" {_json(name)}: {_json(value)}" for name, value in {MARK: mark, **values}.items()]
+    encoded = "\n".join(["{", ",\n".join(lines), "}", ""]).encode(errors="replace")
     if len(encoded) > MAX_VALUES:
         why = f"it would have {len(encoded)} bytes, and more than {MAX_VALUES} are not read"
         raise TooLarge(errno.EFBIG, why, str(path))
     write_atomic(path, encoded)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)
 
 
 def keep_result(run_dir: Path, returned: object) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from exptools.plain_json import parse_json
+from exptools.plain_json import DEEPEST, parse_json
 from exptools.viewing.cache_files import parse_kept
 
 ROOT = Path(__file__).parent.parent
@@ -17,6 +17,18 @@ def test_what_is_nested_too_deeply_is_an_error_as_any_other():
     assert parse_json(b'{"a": [1, null]}') == {"a": [1, None]}
     for text in ("[" * 100_000, b'{"a":' * 100_000, "{", ""):
         with pytest.raises(ValueError, match=r"."):
+            parse_json(text)
+
+
+def test_more_levels_than_anybody_writes_are_an_error_with_any_python():
+    def nested(levels):
+        return "[" * levels + "]" * levels
+
+    assert parse_json(nested(DEEPEST)) is not None
+    assert len(parse_json(f"[{', '.join(['{}'] * 1000)}]")) == 1000
+    assert parse_json(json.dumps(nested(300))) == nested(300)
+    for text in (nested(DEEPEST + 1), f'{{"a": {nested(DEEPEST)}}}'.encode()):
+        with pytest.raises(ValueError, match="nested too deeply"):
             parse_json(text)
 
 

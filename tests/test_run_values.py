@@ -123,6 +123,27 @@ def test_a_summary_that_a_person_has_laid_out_anew_stays_ours(tmp_path):
     assert (summary_path(tmp_path), summary(tmp_path)) == (path, {"result": 0.5})
 
 
+def test_what_is_deep_is_written_in_a_line_without_blanks_for_each_level(tmp_path):
+    deep = [*range(1000)]
+    for _ in range(100):
+        deep = [deep]
+    path = summary_path(tmp_path)
+    write_values(path, RunValues({"deep": deep, "lr": 0.1}))
+    assert len(path.read_text()) < 8000
+    assert path.read_text().endswith('\n "lr": 0.1\n}\n')
+    assert summary(tmp_path) == {"deep": deep, "lr": 0.1}
+
+
+def test_a_summary_that_is_too_deep_is_no_summary_and_ends_no_job(tmp_path):
+    path = tmp_path / "summary.json"
+    text = f'{{"_exptools": {{}}, "a": {"[" * 900}{"]" * 900}}}'
+    path.write_text(text)
+    begin_job(tmp_path)
+    keep_result(tmp_path, 0.5)
+    assert path.read_text() == text
+    assert summary(tmp_path) == {"result": 0.5}
+
+
 def test_what_nobody_would_read_is_not_written(tmp_path):
     path = summary_path(tmp_path)
     write_values(path, RunValues({"a": 1}))

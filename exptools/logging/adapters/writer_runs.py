@@ -171,8 +171,9 @@ class WriterRun:
             return
         first = _first_row(self.directory / PROGRESS_CSV)
         if self.logger.has_begun:
-            if not first.keys().isdisjoint(scalars) and step <= int(first[STEP]):
-                self._start_over()
+            with contextlib.suppress(KeyError, ValueError):  # the table is another program's
+                if not first.keys().isdisjoint(scalars) and step <= int(first[STEP]):
+                    self._start_over()
         elif first and step > 0:
             warn_user(
                 f"{self.directory} holds rows of an earlier attempt, which move to "

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import stat
 from contextlib import ExitStack
-from itertools import islice
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +55,7 @@ def store_file(
         copy = None if link else until_stored.enter_context(written_aside(files / path.name))
         digest, size = _hash(path, copy)
         home = files / digest[:16]
-        stored = _find_content(home, digest, size)
+        stored = _find_content(home, digest, size, path.resolve())
         if stored is None:
             stored = home / _name(path.name)
             home.mkdir(exist_ok=True)
@@ -114,18 +114,32 @@ def _hash(path: Path, copy: Path | None) -> tuple[str, int]:
     return digest.hexdigest(), size
 
 
-def _find_content(home: Path, digest: str, size: int) -> Path | None:
-    """The file that has this content; what a link leads to may have changed since."""
+def _find_content(home: Path, digest: str, size: int, source: Path) -> Path | None:
+    """The file that has the content of a source, or the link to that."""
     if not home.is_dir():
         return None
-    paths = (path for path in sorted(home.iterdir()) if path.is_file() and _may_be(path, size))
-    alike = islice(paths, _MOST_ALIKE)
-    return next((path for path in alike if _hash(path, None)[0] == digest), None)
+    alike = 0
+    for path in sorted(home.iterdir()):
+        status = path.lstat()
+        if stat.S_ISLNK(status.st_mode):
+            if path.readlink() == source:
+                return path
+        elif stat.S_ISREG(status.st_mode) and status.st_size == size and alike < _MOST_ALIKE:
+            alike += 1
+            if _has_content(path, digest, size):
+                return path
+    return None
 
 
-def _may_be(path: Path, size: int) -> bool:
+def _has_content(path: Path, digest: str, size: int) -> bool:
+    found, left = hashlib.sha256(), size
     try:
-        with open(path, "rb") as file:
-            return os.fstat(file.fileno()).st_size == size and not is_sparse(file.fileno())
-    except OSError:  # another user's
+        with open(path, "rb", opener=open_plain) as file:
+            if is_sparse(file.fileno()):
+                return False
+            while left > 0 and (chunk := file.read(min(_CHUNK, left))):
+                found.update(chunk)
+                left -= len(chunk)
+    except OSError:  # another user's, who keeps it from us
         return False
+    return found.hexdigest() == digest

@@ -36,6 +36,7 @@ from exptools.logging.snapshots.file import (
 from exptools.logging.snapshots.policy import LAST_NAME, SnapshotPolicy
 
 _NAME = re.compile(r"itr_(-?[0-9]{1,18})\.pkl")
+_SET_ASIDE = re.compile(r"(?:itr_-?[0-9]{1,18}|params)\.([0-9]{1,18})\.pkl")
 _KEYS = {"itr", "row", "state"}  # of what save writes, perhaps with a position
 _FUNCTIONS = (
     types.FunctionType,
@@ -180,9 +181,9 @@ class SnapshotDirectory:
         if last.exists() and not self._has_saved and not self._continues_last():
             others.append(last)
         if others:
-            attempt = next(
-                n for n in count(1) if not any(_attempt_name(p, n).exists() for p in others)
-            )
+            named = (_SET_ASIDE.fullmatch(path.name) for path in self._directory.iterdir())
+            taken = {int(match[1]) for match in named if match}
+            attempt = next(number for number in count(1) if number not in taken)
             for path in others:
                 path.rename(_attempt_name(path, attempt))
 

@@ -8,6 +8,7 @@ import os
 import pickle
 import shutil
 import threading
+from contextlib import suppress
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -259,6 +260,15 @@ def test_writers_one_after_the_other_add_to_one_curve_until_one_starts_over(tmp_
         writer.add_scalar("train", 5, 0)
     assert table(tmp_path)["train"].tolist() == [5]
     assert pd.read_csv(tmp_path / "progress.1.csv")["step"].tolist() == [0, 0, 1, 1]
+
+
+@pytest.mark.parametrize("table", ["loss\n0.5\n", "step,wall_time,loss\n1e5,0,1\n"])
+def test_another_programs_table_in_the_place_of_ours_ends_no_program(tmp_path, table):
+    with SummaryWriter(tmp_path) as writer:
+        writer.add_scalar("loss", 0.5, 0)
+    (tmp_path / "progress.csv").write_text(table)
+    with suppress(LoggingError), SummaryWriter(tmp_path) as writer:
+        writer.add_scalar("loss", 0.4, 1)
 
 
 def test_a_directory_that_was_removed_is_a_new_run(tmp_path):

@@ -1,10 +1,12 @@
 """Files under media/ and the index that says what they are."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
 import shutil
+import signal
 import threading
 
 import pytest
@@ -282,32 +284,56 @@ def test_the_same_content_is_stored_once(run, model, read_index):
     assert [record.tag for record in read_index(run)] == ["a", "b", "c"]
 
 
-def test_files_that_others_have_put_beside_a_content_are_not_all_read(run, model, monkeypatch):
+@pytest.fixture
+def home(run):
+    """Where the content of the model belongs, in which others have put something."""
     home = run / "media/files" / hashlib.sha256(b"weights").hexdigest()[:16]
     home.mkdir(parents=True)
+    return home
+
+
+@pytest.fixture
+def read_for(monkeypatch):
+    """The files that were read for a content."""
+    read, real = [], artifacts._has_content
+    monkeypatch.setattr(
+        artifacts, "_has_content", lambda path, *more: read.append(path) or real(path, *more)
+    )
+    return read
+
+
+def test_files_that_others_have_put_beside_a_content_are_not_all_read(run, model, home, read_for):
     for number in range(20):
         (home / f"a{number}").write_bytes(b"strange")
-    hashed, real = [], artifacts._hash
-    monkeypatch.setattr(
-        artifacts, "_hash", lambda path, copy: hashed.append(path) or real(path, copy)
-    )
     record = store_file(run, "a", model, 1, 0.0)
     assert (run / record.path).read_bytes() == b"weights"
-    assert len(hashed) < 10
+    assert len(read_for) < 10
 
 
-def test_a_file_of_holes_is_not_read_for_a_content(run, model, monkeypatch):
+def test_a_file_of_holes_is_not_read_for_a_content(run, model, home, monkeypatch):
     monkeypatch.setattr(plain_files, "LARGE", 1)
-    home = run / "media/files" / hashlib.sha256(b"weights").hexdigest()[:16]
-    home.mkdir(parents=True)
     with open(home / "a", "wb") as file:
         file.truncate(7)
-    hashed, real = [], artifacts._hash
-    monkeypatch.setattr(
-        artifacts, "_hash", lambda path, copy: hashed.append(path) or real(path, copy)
-    )
-    store_file(run, "a", model, 1, 0.0)
-    assert hashed == [model]
+    assert not artifacts._has_content(home / "a", hashlib.sha256(bytes(7)).hexdigest(), 7)
+
+
+def test_a_link_that_leads_elsewhere_is_not_followed_for_a_content(run, model, home, read_for):
+    other = model.with_name("same.pt")
+    shutil.copy(model, other)
+    (home / "a").symlink_to(other)
+    assert store_file(run, "a", model, 1, 0.0).path.endswith("/model.pt")
+    assert not read_for
+
+
+def test_a_file_that_another_keeps_from_us_is_not_waited_for(run, model, home):
+    theirs = home / "a"
+    theirs.write_bytes(b"weights")
+    with open(theirs, "r+b") as file:
+        signal.signal(signal.SIGIO, signal.SIG_IGN)  # the kernel asks for the lease back
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        record = store_file(run, "a", model, 1, 0.0)
+        fcntl.fcntl(file, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    assert record.path.endswith("/model.pt")
 
 
 def test_what_a_link_leads_to_is_what_is_linked(run, model):

@@ -17,6 +17,7 @@ import torch
 from omegaconf import OmegaConf
 
 from exptools.logging.errors import LoggingError
+from exptools.logging.snapshots import directory as snapshots_module
 from exptools.logging.snapshots import file
 from exptools.logging.snapshots.directory import SnapshotDirectory
 from exptools.logging.snapshots.file import (
@@ -385,6 +386,20 @@ def test_an_attempt_that_starts_afresh_moves_the_others_aside(directory):
         [*own(0), *(f"itr_{n}.1.pkl" for n in range(3)), *(f"itr_{n}.2.pkl" for n in range(2))]
     )
     assert snapshots_in(directory).load().state == 2
+
+
+def test_names_of_others_are_looked_at_once_however_many_there_are(directory, monkeypatch):
+    directory.mkdir()
+    for number in range(100):
+        (directory / f"itr_{number}.pkl").touch()
+        (directory / f"itr_0.{number + 1}.pkl").touch()
+    asked, real = [], snapshots_module._attempt_name
+    monkeypatch.setattr(
+        snapshots_module, "_attempt_name", lambda *given: asked.append(given) or real(*given)
+    )
+    snapshots_in(directory, "all").save(1, 1)
+    assert len(asked) < 200
+    assert (directory / "itr_99.101.pkl").exists()
 
 
 def test_a_changed_mode_does_not_leave_an_old_last_one_as_the_newest(directory):

@@ -178,8 +178,12 @@ def test_sacreds_words_for_states_are_ours(tmp_path, status, state):
 BROKEN = {
     "a config": ({"params__json": '{"lr": ', "progress__csv": SB3}, "params.json", 1, "JSON"),
     "a deep list": (
-        {"params__json": f'{{"a": {"[" * 300}{"]" * 300}}}', "progress__csv": SB3},
+        {"params__json": f'{{"a": {"[" * 150}{"]" * 150}}}', "progress__csv": SB3},
         *("params.json", None, "100 deep"),
+    ),
+    "a deeper list": (
+        {"params__json": f'{{"a": {"[" * 300}{"]" * 300}}}', "progress__csv": SB3},
+        *("params.json", None, "nested too deeply"),
     ),
     "no object": ({"params__json": "[1]", "progress__csv": SB3}, "params.json", None, "object"),
     "a yaml": ({"hparams__yaml": "a: [1\nb: 2\n"}, "hparams.yaml", 2, "YAML"),
