@@ -16,6 +16,7 @@ from dash import Dash
 from dash.exceptions import CallbackException, DependencyException
 from flask import Flask, abort, request
 from flask.json.provider import DefaultJSONProvider
+from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_date
 from werkzeug.wrappers import Response
 
@@ -132,6 +133,12 @@ def register(app: Dash) -> None:
     @server.errorhandler(DependencyException)
     def not_found(_: DependencyException) -> Response:
         return _sentence(404, "There is no such script.")
+
+    @server.errorhandler(HTTPException)
+    def refuse_request(error: HTTPException) -> Response | HTTPException:
+        if error.response is not None or error.code is None or error.code < 400:
+            return error  # it is answered already, or leads elsewhere
+        return _sentence(error.code, error.description or error.name)
 
 
 def _sentence(status: int, text: str) -> Response:

@@ -205,6 +205,16 @@ def asked_of(app, beginning):
 
 
 @pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [("PUT", "/", 405), ("DELETE", ROUTE, 405), ("POST", ROUTE, 415), ("GET", "/file?run=x", 404)],
+)
+def test_a_request_of_another_kind_is_answered_with_one_sentence(app, method, path, status):
+    answer = app.server.test_client().open(path, method=method, base_url=HERE)
+    assert (answer.status_code, answer.mimetype) == (status, "text/plain")
+    assert answer.text.count("\n") == 1
+
+
+@pytest.mark.parametrize(
     ("beginning", "module"),
     [
         ("..run-shown", tab),
