@@ -1,6 +1,7 @@
 """What the code differed in from its commit: the patch makes the tree that ran of the commit."""
 
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -285,3 +286,49 @@ def test_a_working_tree_of_a_bare_repository_has_its_changes(
     tree = tmp_path / "bare.git/tree"
     fill(tree, {"kept.py": "changed\n"})
     assert b"+changed" in changes_of(tree).patch
+
+
+@pytest.fixture
+def submodule(repository: Path, tmp_path: Path) -> Path:
+    """A submodule of the repository, as it was committed."""
+    library = tmp_path / "library"
+    library.mkdir()
+    git(library, "init", "--quiet")
+    fill(library, {"lib.py": "x\n"})
+    git(library, "add", "--all")
+    git(library, "commit", "--quiet", "--message", "first")
+    allowed = ("-c", "protocol.file.allow=always")
+    git(repository, *allowed, "submodule", "--quiet", "add", str(library), "a lib")
+    git(repository, "commit", "--quiet", "--message", "second")
+    return repository / "a lib"
+
+
+@pytest.mark.parametrize("name", ["lib.py", "new.py"])
+def test_a_submodule_with_changes_of_its_own_is_named(
+    repository: Path, submodule: Path, name: str
+) -> None:
+    assert not changes_of(repository).dirty
+    fill(submodule, {name: "changed\n"})
+    changes = changes_of(repository)
+    assert (changes.dirty, changes.patch) == (True, b"")
+    assert [(one.path, one.reason) for one in changes.left_out] == [
+        ("a lib", "a submodule that has changes of its own")
+    ]
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_another_user_in_the_place_of_a_submodule_has_nothing_run(
+    repository: Path, submodule: Path, tmp_path: Path
+) -> None:
+    shutil.rmtree(submodule)
+    submodule.mkdir()
+    git(submodule, "init", "--quiet")
+    fill(submodule, {"lib.py": "theirs\n"})
+    git(submodule, "add", "--all")
+    git(submodule, "commit", "--quiet", "--message", "theirs")
+    git(submodule, "config", "core.fsmonitor", f"touch '{tmp_path}/run'; false")
+    for path in (submodule, *submodule.rglob("*")):
+        os.chown(path, 65534, 65534)
+    dirty = changes_of(repository).dirty
+    assert not (tmp_path / "run").exists()
+    assert dirty

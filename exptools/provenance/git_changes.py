@@ -72,7 +72,7 @@ def changes_around(directory: Path) -> Changes | None:
     status = _git(
         top_dir,
         *("-c", "diff.orderFile=/dev/null", "status", "--porcelain=v2", "-z", "--no-renames"),
-        "--untracked-files=normal",
+        *("--untracked-files=normal", "--ignore-submodules=dirty"),
     )
     patch = _Patch()
     if status is None:  # where git takes too long for the answer, the code is not called clean
@@ -88,9 +88,12 @@ def changes_around(directory: Path) -> Changes | None:
     untracked = [line[2:] for line in lines if line[:2] == "? "]
     if tracked:
         untracked += _add_tracked(patch, top_dir, tracked)
+    submodules = _changed_submodules(top_dir)
+    for path in submodules:
+        patch.leave_out(path, CodeNotInPatch("a submodule that has changes of its own"))
     others = _add_untracked(patch, top_dir, untracked)
     left_out = tuple(patch.left_out)
-    dirty = bool(tracked) or others
+    dirty = bool(tracked or submodules) or others
     return Changes(commit, branch, dirty, b"".join(patch.parts), patch.digest, left_out)
 
 
@@ -133,14 +136,12 @@ def _add_tracked(patch: _Patch, top: Path, lines: Sequence[str]) -> list[str]:
     excluded, directories = [], []
     for line in lines:
         fields = line.split(" ", 10 if line[0] == "u" else 8)
-        path, submodule = fields[-1], fields[2]
+        path, is_submodule = fields[-1], fields[2][0] == "S"
         size = _size(top / path)
         if size > _MAX_TRACKED:
             patch.leave_out(path, CodeNotInPatch(f"{size} bytes"))
             excluded.append(path)
-        elif submodule[0] == "S" and submodule[2:] != "..":
-            patch.leave_out(path, CodeNotInPatch("a submodule that has changes of its own"))
-        elif submodule[0] == "N" and (top / path).is_dir() and not (top / path).is_symlink():
+        elif not is_submodule and (top / path).is_dir() and not (top / path).is_symlink():
             directories.append(f"{path}/")
     parts, is_whole = _diff(top, excluded)
     for path, part in parts:
@@ -149,6 +150,20 @@ def _add_tracked(patch: _Patch, top: Path, lines: Sequence[str]) -> list[str]:
         reason = f"git took more than {_TIMEOUT} s, or said more than {_MAX_READ} bytes"
         patch.leave_out("other tracked files", CodeNotInPatch(reason))
     return directories
+
+
+def _changed_submodules(top: Path) -> list[str]:
+    """The submodules that have changes of their own, or of which git does not say whether.
+
+    Each is asked itself. For a status of the whole git asks them, too, but then it runs what their
+    settings say, whoever has put these there.
+    """
+    if not (top / ".gitmodules").is_file():
+        return []
+    files = (_git(top, "ls-files", "--stage", "-z") or b"").split(b"\0")
+    paths = [os.fsdecode(one.partition(b"\t")[2]) for one in files if one.startswith(b"160000 ")]
+    there = [path for path in paths if (top / path / ".git").exists()]
+    return [path for path in there if _git(top / path, "status", "--porcelain") != b""]
 
 
 def _add_untracked(patch: _Patch, top: Path, paths: Sequence[str]) -> bool:
