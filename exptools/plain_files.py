@@ -159,6 +159,18 @@ def refuse_other(path: Path) -> None:
         raise OSError(errno.EINVAL, _NO_FILE, str(path))
 
 
+def refuse_links_of_others(path: Path) -> None:
+    """Raise an OSError where a path, or a directory above it, is a link that another user has made.
+
+    For a path that nobody gave. The system's own links, as those of root, are none of these.
+    """
+    if not hasattr(os, "geteuid"):
+        return
+    for place in (path, *path.parents):
+        if place.is_symlink() and place.lstat().st_uid not in (os.geteuid(), 0):
+            raise OSError(errno.ELOOP, "another user has made this link", str(place))
+
+
 def refuse_others_below(directory: Path, path: Path) -> None:
     """`refuse_other` of a path and of what stands on the way to it from a directory.
 

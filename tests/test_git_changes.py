@@ -332,3 +332,30 @@ def test_another_user_in_the_place_of_a_submodule_has_nothing_run(
     dirty = changes_of(repository).dirty
     assert not (tmp_path / "run").exists()
     assert dirty
+
+
+def test_a_submodule_within_one_with_changes_of_its_own_is_named(
+    repository: Path, submodule: Path, tmp_path: Path
+) -> None:
+    allowed = ("-c", "protocol.file.allow=always")
+    git(submodule, *allowed, "submodule", "--quiet", "add", str(tmp_path / "library"), "inner")
+    git(submodule, "commit", "--quiet", "--message", "with inner")
+    git(repository, "commit", "--quiet", "--all", "--message", "third")
+    assert not changes_of(repository).dirty
+    fill(submodule / "inner", {"lib.py": "changed\n"})
+    assert [one.path for one in changes_of(repository).left_out] == ["a lib"]
+
+
+def test_thousands_of_names_of_one_large_file_are_not_all_read(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git_changes, "_MAX_UNTRACKED_READ", 10_000)
+    fill(repository, {"many/0.py": "\n" * 4000})
+    for number in range(1, 50):
+        os.link(repository / "many/0.py", repository / f"many/{number}.py")
+    made, real = [], git_changes.creation
+    monkeypatch.setattr(git_changes, "creation", lambda *given: made.append(given) or real(*given))
+    changes = changes_of(repository)
+    assert len(made) < 5
+    assert len(changes.left_out) > 40
+    assert changes.dirty

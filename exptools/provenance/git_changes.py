@@ -26,6 +26,7 @@ _GIT = ("git", "--no-optional-locks", "-c", "safe.bareRepository=explicit")
 _TIMEOUT = 10  # seconds, for each question to git
 _MAX_TRACKED = 32 * 2**20  # bytes of a changed file of which git is asked for the difference
 _MAX_READ = 16 * 2**20  # bytes of what git answers
+_MAX_UNTRACKED_READ = 16 * 2**20  # bytes of the patch's parts that are made of such files
 _MAX_UNTRACKED = 500  # files in the patch that git does not track
 _ANSWER = re.compile(r"([0-9a-f]{40,})\n(.+)\n(.+)\n", re.DOTALL)  # commit, top directory, branch
 
@@ -143,7 +144,10 @@ def _add_tracked(patch: _Patch, top: Path, lines: Sequence[str]) -> list[str]:
             excluded.append(path)
         elif not is_submodule and (top / path).is_dir() and not (top / path).is_symlink():
             directories.append(f"{path}/")
-    parts, is_whole = _diff(top, excluded)
+    try:
+        parts, is_whole = _diff(top, excluded)
+    except OSError:  # of more paths than a command takes
+        parts, is_whole = [], False
     for path, part in parts:
         patch.add(path, part)
     if not is_whole:
@@ -163,12 +167,17 @@ def _changed_submodules(top: Path) -> list[str]:
     files = (_git(top, "ls-files", "--stage", "-z") or b"").split(b"\0")
     paths = [os.fsdecode(one.partition(b"\t")[2]) for one in files if one.startswith(b"160000 ")]
     there = [path for path in paths if (top / path / ".git").exists()]
-    return [path for path in there if _git(top / path, "status", "--porcelain") != b""]
+    return [path for path in there if _is_changed(top / path)]
+
+
+def _is_changed(submodule: Path) -> bool:
+    status = _git(submodule, "status", "--porcelain", "--ignore-submodules=dirty")
+    return status != b"" or bool(_changed_submodules(submodule))
 
 
 def _add_untracked(patch: _Patch, top: Path, paths: Sequence[str]) -> bool:
     """Add the files that may be code, of paths that git does not track: are there any?"""
-    if paths and top == Path.home():
+    if paths and str(top) == os.path.expanduser("~"):
         patch.leave_out("untracked files", NotInPatch("the repository is a home directory"))
         return False
 
@@ -177,11 +186,14 @@ def _add_untracked(patch: _Patch, top: Path, paths: Sequence[str]) -> bool:
         ignored = set(os.fsdecode(answer or b"").split("\0"))
         return [path for path in some if path not in ignored]
 
-    number = 0
+    number = made = 0
     for path in UntrackedFiles(top, paths, not_ignored, patch.leave_out).paths:
         is_data = not path.endswith(CODE)  # which the run itself may have written
         try:
+            if made > _MAX_UNTRACKED_READ:  # a few bytes on the disk may have thousands of names
+                raise CodeNotInPatch(f"more than {_MAX_UNTRACKED_READ} bytes of such files")
             part = creation(top, path)
+            made += len(part)
         except CodeNotInPatch as reason:
             patch.leave_out(path, reason, is_data=is_data)
         except NotInPatch as reason:

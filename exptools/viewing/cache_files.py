@@ -20,7 +20,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from exptools.asides import remove_leftovers, written_aside
-from exptools.plain_files import is_own, open_plain
+from exptools.plain_files import is_own, open_plain, refuse_links_of_others
 from exptools.plain_json import parse_json
 from exptools.viewing.signatures import file_signature
 
@@ -59,17 +59,16 @@ def expect_own(directory: Path) -> None:
     """See that a directory is this user's, and that no link of another user's leads there.
 
     Raises:
-        PermissionError: it is not, or one does.
-        OSError: it is not there.
+        PermissionError: it is not.
+        OSError: one does, or it is not there.
     """
     if not hasattr(os, "geteuid"):
         return
-    us = os.geteuid()
-    owners = {directory.stat().st_uid, directory.lstat().st_uid}
-    links = {above.lstat().st_uid for above in directory.parents if above.is_symlink()}
-    if owners != {us} or not links <= {us, 0}:  # the system has links, too
-        words = "another user has made it, or a link to it"
-        raise PermissionError(errno.EPERM, words, str(directory))
+    refuse_links_of_others(directory.parent)
+    if {directory.stat().st_uid, directory.lstat().st_uid} != {os.geteuid()}:
+        raise PermissionError(
+            errno.EPERM, "another user has made it, or a link of it", str(directory)
+        )
 
 
 def write_privately(path: Path, content: bytes) -> None:

@@ -17,7 +17,7 @@ from exptools.launching.compat.scripts import CLUSTER, ScriptRun
 from exptools.launching.jobs.outcomes import Job, Outcome
 from exptools.launching.resume import config_diff, earlier_outcome, read_earlier_run
 from exptools.launching.variant import VARIANT_FILE, refuse_same_directories, save_variant, to_json
-from exptools.plain_files import open_plain, refuse_others_below
+from exptools.plain_files import open_plain, refuse_links_of_others, refuse_others_below
 from exptools.rundir import StatusError, read_status
 from exptools.visible import visible_lines
 
@@ -73,10 +73,17 @@ def find_directory(
     """The experiments' directory: today's, or the one that is named to go on in.
 
     Raises:
-        ExperimentError: that is no directory.
+        ExperimentError: that is no directory, or another user's link leads to today's.
     """
     if isinstance(resume, bool):
-        return (_DATA / machine / title / f"{datetime.now():%Y%m%d}").absolute()
+        directory = (_DATA / machine / title / f"{datetime.now():%Y%m%d}").absolute()
+        try:
+            refuse_links_of_others(directory)
+        except OSError as error:
+            raise ExperimentError(
+                f"no run can be in {error.filename}: it is a link that another user has made"
+            ) from error
+        return directory
     directory = Path(resume).absolute()
     if not directory.is_dir():
         raise ExperimentError(f"resume is {str(resume)!r}, which is no directory")

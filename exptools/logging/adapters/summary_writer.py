@@ -10,14 +10,16 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
 from exptools.logging.adapters.file_writer import FileWriter
 from exptools.logging.adapters.target import Target, as_int
 from exptools.logging.adapters.writer_runs import BorrowedConnection, Connection
-from exptools.logging.errors import warn_user
+from exptools.logging.errors import as_logging_error, warn_user
 from exptools.logging.run_logger import logger
+from exptools.plain_files import refuse_links_of_others
 
 _Writer = TypeVar("_Writer", bound="SummaryWriter")
 
@@ -287,6 +289,8 @@ class SummaryWriter:
 
 def _default_directory(comment: str) -> str:
     name = time.strftime("%b%d_%H-%M-%S_") + socket.gethostname() + comment
+    with as_logging_error(Path("runs")):
+        refuse_links_of_others(Path("runs").absolute())
     return os.path.join("runs", name)
 
 

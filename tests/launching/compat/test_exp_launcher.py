@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from exptools.launching.affinity import AffinityError
+from exptools.launching.compat.experiments import find_directory
 from exptools.launching.exp_launcher import ExperimentError, run_experiments
 from exptools.launching.jobs.outcomes import Outcome
 from exptools.launching.variant import VARIANT_FILE, VariantLevel, load_variant, make_variants
@@ -332,3 +333,17 @@ def test_no_run_is_where_a_link_below_the_days_directory_leads(place: Path, link
 
 def test_an_error_steers_no_screen() -> None:
     assert str(ExperimentError("a\x1b]0;b\x07\u202e\nc")) == "a\\x1b]0;b\\x07\\u202e\nc"
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+@pytest.mark.parametrize("place", ["data", "data/local/demo"])
+def test_another_users_link_on_the_way_to_todays_directory_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).symlink_to(tmp_path)
+    assert find_directory("demo", resume=False).name.isdecimal()  # one's own, to a large disk
+    os.lchown(tmp_path / place, 65534, 65534)
+    with pytest.raises(ExperimentError, match=f"no run can be in .*{place}: it is a link that"):
+        find_directory("demo", resume=False)

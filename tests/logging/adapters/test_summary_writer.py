@@ -181,6 +181,19 @@ def test_outside_of_any_run_it_makes_one_where_theirs_would(tmp_path, monkeypatc
     assert table(run)["a"].tolist() == [1]
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
+def test_another_users_link_at_the_place_that_nobody_gave_is_not_followed(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "private").mkdir()
+    (tmp_path / "runs").symlink_to("private")
+    SummaryWriter().close()  # one's own leads where it leads
+    os.lchown(tmp_path / "runs", 65534, 65534)
+    before = sorted((tmp_path / "private").rglob("*"))
+    with pytest.raises(LoggingError, match="another user has made this link"):
+        SummaryWriter(comment="other")
+    assert sorted((tmp_path / "private").rglob("*")) == before
+
+
 def test_a_purge_step_goes_on_with_what_is_there(tmp_path, read_events):
     for purge_step, steps in ((None, range(5)), (3, range(3, 6))):
         with SummaryWriter(tmp_path, purge_step=purge_step) as writer:
