@@ -115,7 +115,7 @@ def write_values(path: Path, content: RunValues) -> None:
         mark["returned"] = content.returned
     values = {name: value for name, value in content.values.items() if name != MARK}
     # A line each, however deep they are: blanks for each level would be a hundred times as much.
-    lines = [f" {_json(name)}: {_json(value)}" for name, value in {MARK: mark, **values}.items()]
+    lines = [f" {_json(str(name))}: {_json(one)}" for name, one in {MARK: mark, **values}.items()]
     encoded = "\n".join(["{", ",\n".join(lines), "}", ""]).encode(errors="replace")
     if len(encoded) > MAX_VALUES:
         why = f"it would have {len(encoded)} bytes, and more than {MAX_VALUES} are not read"
