@@ -138,7 +138,10 @@ def register(app: Dash) -> None:
     def refuse_request(error: HTTPException) -> Response | HTTPException:
         if error.response is not None or error.code is None or error.code < 400:
             return error  # it is answered already, or leads elsewhere
-        return _sentence(error.code, error.description or error.name)
+        answer = _sentence(error.code, error.description or error.name)
+        # Such as Allow, without which a refused method is no answer of HTTP's.
+        answer.headers.extend(h for h in error.get_headers() if h[0] != "Content-Type")
+        return answer
 
 
 def _sentence(status: int, text: str) -> Response:

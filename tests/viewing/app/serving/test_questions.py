@@ -212,6 +212,7 @@ def test_a_request_of_another_kind_is_answered_with_one_sentence(app, method, pa
     answer = app.server.test_client().open(path, method=method, base_url=HERE)
     assert (answer.status_code, answer.mimetype) == (status, "text/plain")
     assert answer.text.count("\n") == 1
+    assert ("Allow" in answer.headers) == (status == 405)
 
 
 @pytest.mark.parametrize(
